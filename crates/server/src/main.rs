@@ -1,0 +1,2 @@
+//! The User Storage Service.
+fn main() {}

@@ -1,0 +1,63 @@
+//! Time as the store sees it: whole milliseconds, and a clock that tests can replace.
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+/// A moment, in milliseconds since 1970-01-01T00:00:00Z, from then up to the last one of the year 9999.
+///
+/// Milliseconds because that is the finest unit that every backend keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(from = "u64", into = "u64"))]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The last millisecond of the year 9999: later moments are taken for this one.
+    pub const MAX: Self = Self(253_402_300_799_999);
+
+    /// The moment `millis` milliseconds after 1970 began; beyond [`Timestamp::MAX`] it is that.
+    pub fn from_millis(millis: u64) -> Self {
+        Self(millis).min(Self::MAX)
+    }
+    /// Milliseconds since 1970 began.
+    pub fn as_millis(self) -> u64 {
+        self.0
+    }
+    /// The moment `duration` later, fractions of a millisecond dropped.
+    pub fn plus(self, duration: Duration) -> Self {
+        Self::from_millis(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+    }
+    /// How long until `later`; nothing if that is past.
+    pub fn until(self, later: Self) -> Duration {
+        Duration::from_millis(later.0.saturating_sub(self.0))
+    }
+}
+
+impl From<u64> for Timestamp {
+    fn from(millis: u64) -> Self {
+        Self::from_millis(millis)
+    }
+}
+impl From<Timestamp> for u64 {
+    fn from(time: Timestamp) -> Self {
+        time.0
+    }
+}
+
+/// Tells a store what time it is; expiry and the times of an assignment come from it.
+pub trait Clock: fmt::Debug + Send + Sync + 'static {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+}
+
+/// The operating system's wall clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
+    fn now(&self) -> Timestamp {
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Timestamp::default().plus(since_1970)
+    }
+}

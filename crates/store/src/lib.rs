@@ -1,0 +1,30 @@
+//! Keeps A/B-test assignments where they are: one rule, one trait, many places to store them.
+//!
+//! Server-side A/B-testing SDKs compute a user's variation from a hash, so it moves when somebody edits the
+//! campaign. This crate remembers it. A variation belongs to the first writer, goals only grow, a miss is not a
+//! failure, and nothing acknowledged is lost.
+//!
+//! Start at [`Offer::join`] (the rule) and [`AssignmentStore`] (the contract); then [`backends`] (where bytes
+//! live), [`layers`] (stores around stores) and `conformance` (what each of them must obey).
+
+mod clock;
+mod error;
+mod record;
+mod store;
+
+pub mod backends;
+pub mod layers;
+#[cfg(feature = "open")]
+mod open;
+
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use error::{Error, ErrorKind, Result};
+#[cfg(feature = "open")]
+pub use open::{SCHEMES, StoreUrl, open};
+pub use record::{
+    Assignment, ClaimId, Claimed, Document, Entry, Goal, Goals, Imported, Joined, Key, Kind, MetaData, Name, Offer,
+    Outcome, Over, Scope, Unknown, User, codec, limits,
+};
+#[cfg(feature = "json")]
+pub use record::{Dialect, Line, Record};
+pub use store::{AssignmentStore, AssignmentStoreExt, BoxFuture, Cursor, Page, ScanStore, Unreadable, distinct};

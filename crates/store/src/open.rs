@@ -1,0 +1,93 @@
+//! A store from one URL: `scheme:place?option=value&…`.
+use crate::{Error, Result, ScanStore, backends::Memory, layers::Retention};
+use percent_encoding::percent_decode_str;
+use std::{sync::Arc, time::Duration};
+
+/// The schemes that this build knows.
+pub const SCHEMES: &[&str] = &["memory"];
+
+/// The parts of a store's URL. Options are taken out one by one; one that nobody takes is an error.
+#[derive(Debug)]
+pub struct StoreUrl {
+    scheme: String,
+    place: String,
+    options: Vec<(String, String)>,
+}
+
+/// Opens the store at `url`.
+///
+/// Every store takes `?retention=180d`: how long an assignment is kept after it was claimed. A claim that finds less
+/// than half of it left renews it. Without it assignments are kept for ever.
+pub async fn open(url: &str) -> Result<Arc<dyn ScanStore>> {
+    let mut url = StoreUrl::parse(url)?;
+    let retention = url.duration("retention")?;
+    let store: Arc<dyn ScanStore> = match url.scheme() {
+        "memory" => {
+            url.finish(&["retention"])?;
+            Arc::new(Memory::default())
+        }
+        other => {
+            let known: Vec<String> = SCHEMES.iter().map(|scheme| format!("{scheme}:")).collect();
+            let message = format!("there is no store \"{other}:\"; this build has {}", known.join(", "));
+            return Err(Error::invalid("store", message));
+        }
+    };
+    Ok(match retention {
+        Some(lasts) => Arc::new(Retention::new(store, lasts)),
+        None => store,
+    })
+}
+
+impl StoreUrl {
+    /// Takes `url` apart; percent escapes in the place and in options are decoded.
+    pub fn parse(url: &str) -> Result<Self> {
+        let (scheme, rest) = url.split_once(':').ok_or_else(|| {
+            Error::invalid("store", "a store is given as a URL such as memory: or file:./stayput-data")
+        })?;
+        let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let decode = |text: &str| {
+            let text = percent_decode_str(text).decode_utf8();
+            text.map(String::from).map_err(|_| Error::invalid("store", "the store's URL must be UTF-8"))
+        };
+        let mut options = Vec::new();
+        for option in query.split('&').filter(|option| !option.is_empty()) {
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            options.push((decode(name)?, decode(value)?));
+        }
+        Ok(Self { scheme: scheme.to_ascii_lowercase(), place: decode(place)?, options })
+    }
+    /// What stands before the colon, in lower case.
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+    /// What stands between the colon and the question mark.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+    /// Takes the option `name`; given twice, the last one counts.
+    pub fn option(&mut self, name: &str) -> Option<String> {
+        let mut value = None;
+        self.options.retain(|(option, given)| {
+            let taken = option == name;
+            if taken {
+                value = Some(given.clone());
+            }
+            !taken
+        });
+        value
+    }
+    /// Takes the option `name` as a length of time such as `180d` or `500ms`, more than nothing.
+    pub fn duration(&mut self, name: &'static str) -> Result<Option<Duration>> {
+        let Some(text) = self.option(name) else { return Ok(None) };
+        match humantime::parse_duration(&text) {
+            Ok(duration) if !duration.is_zero() => Ok(Some(duration)),
+            _ => Err(Error::invalid(name, format!("{name} must be a length of time such as 180d, 12h or 500ms"))),
+        }
+    }
+    /// Refuses options that nobody took; `known` are those that there are.
+    pub fn finish(&self, known: &[&str]) -> Result<()> {
+        let Some((name, _)) = self.options.first() else { return Ok(()) };
+        let message = format!("{}: has no option \"{name}\"; it has {}", self.scheme, known.join(", "));
+        Err(Error::invalid("store", message))
+    }
+}

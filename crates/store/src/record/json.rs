@@ -1,0 +1,238 @@
+//! Records: the JSON that SDKs pass to `set` and expect from `get`, and the lines of an export.
+//!
+//! Field names are those of VWO's page "Implement a User Storage Service"; the Python SDK says `goalIdentifiers`
+//! where the others say `goalIdentifier`, and the Java SDK ends the list with a delimiter (observed in
+//! vwo-python-sdk 1.68 and vwo-java-sdk 1.66).
+use super::{Assignment, ClaimId, Document, Imported, Key, Kind, Name, Offer, Scope};
+use crate::{Error, Result, Timestamp};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Map, Value};
+use std::collections::HashSet;
+
+/// What stands between two goals of a list.
+const DELIMITER: &str = "_vwo_";
+/// Fields of an export line that a record may not use for something else.
+const RESERVED: [&str; 4] = ["assignedAt", "changedAt", "expiresAt", "kind"];
+
+/// How an SDK spells the list of goals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// `goalIdentifier`: the documented way, used by every SDK but one, and always over HTTP.
+    #[default]
+    Documented,
+    /// `goalIdentifiers`: vwo-python-sdk.
+    Python,
+}
+
+/// What an SDK wants stored; a field that is null is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// `userId`.
+    pub user_id: Option<String>,
+    /// `campaignKey`.
+    pub campaign_key: Option<String>,
+    /// `variationName`.
+    pub variation: Option<Name>,
+    /// The parts of `goalIdentifier` and `goalIdentifiers`, each once.
+    pub goals: Vec<Name>,
+    /// `metaData`.
+    pub meta_data: Option<Document>,
+    /// Every other field, as one object.
+    pub extra: Option<Document>,
+}
+
+/// One line of an export: a record and its times.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    /// The record.
+    pub record: Record,
+    /// `kind`, left out when classic.
+    pub kind: Kind,
+    /// `assignedAt`, RFC 3339.
+    pub assigned_at: Option<Timestamp>,
+    /// `changedAt`, RFC 3339.
+    pub changed_at: Option<Timestamp>,
+    /// `expiresAt`, RFC 3339.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Record {
+    /// Reads a record of any SDK.
+    pub fn parse(fields: Map<String, Value>) -> Result<Self> {
+        match RESERVED.iter().find(|name| fields.contains_key(**name)) {
+            Some(name) => Err(Error::invalid(name, format!("{name} is reserved for the lines of an export"))),
+            None => Self::parse_unreserved(fields),
+        }
+    }
+
+    /// What is held under `key`, as `dialect` spells it.
+    pub fn shown<'a>(key: &'a Key, held: &'a Assignment, dialect: Dialect) -> impl Serialize + 'a {
+        Shown { key, held, dialect, times: false }
+    }
+
+    /// Refuses a record of another user or campaign than `key` names.
+    pub fn must_match(&self, key: &Key) -> Result<()> {
+        let differs = |field: &Option<String>, expected: &str| field.as_ref().is_some_and(|field| field != expected);
+        if differs(&self.user_id, key.user_id()) {
+            return Err(Error::invalid("userId", "userId is not the one that was asked for"));
+        }
+        if differs(&self.campaign_key, key.campaign()) {
+            return Err(Error::invalid("campaignKey", "campaignKey is not the one that was asked for"));
+        }
+        Ok(())
+    }
+
+    /// The key that this record names itself.
+    pub fn key(&self, scope: &Scope, kind: Kind) -> Result<Key> {
+        let user = self.user_id.as_deref().ok_or_else(|| missing("userId"))?;
+        let campaign = self.campaign_key.as_deref().ok_or_else(|| missing("campaignKey"))?;
+        Key::new(scope, kind, user, campaign)
+    }
+
+    /// Offers what the record says, decided at `now`.
+    pub fn offer(self, key: Key, claim: ClaimId, now: Timestamp) -> Offer {
+        let Self { variation, goals, meta_data, extra, .. } = self;
+        Offer { variation, goals, meta_data, extra, ..Offer::new(key, claim, now) }
+    }
+
+    fn parse_unreserved(mut fields: Map<String, Value>) -> Result<Self> {
+        let user_id = take_text(&mut fields, "userId")?;
+        let campaign_key = take_text(&mut fields, "campaignKey")?;
+        let variation = take_text(&mut fields, "variationName")?.map(|name| Name::variation(&name)).transpose()?;
+        let mut goals = Vec::new();
+        let mut seen = HashSet::new();
+        for field in ["goalIdentifier", "goalIdentifiers"] {
+            for goal in take_text(&mut fields, field)?.iter().flat_map(|list| list.split(DELIMITER)) {
+                if !goal.is_empty() && seen.insert(goal.to_owned()) {
+                    goals.push(Name::goal(goal)?);
+                }
+            }
+        }
+        let meta_data = fields.remove("metaData").filter(|value| !value.is_null());
+        let meta_data = meta_data.map(|value| Document::new("metaData", &value)).transpose()?;
+        let extra = Some(fields).filter(|fields| !fields.is_empty());
+        let extra = extra.map(|fields| Document::new("metaData", &Value::Object(fields))).transpose()?;
+        Document::fit_together(meta_data.as_ref(), extra.as_ref())?;
+        Ok(Self { user_id, campaign_key, variation, goals, meta_data, extra })
+    }
+}
+
+impl Line {
+    /// Reads a line of an export, or a bare record.
+    pub fn parse(mut fields: Map<String, Value>) -> Result<Self> {
+        let kind = match take_text(&mut fields, "kind")? {
+            None => Kind::default(),
+            Some(name) => {
+                Kind::named(&name).ok_or_else(|| Error::invalid("kind", "kind must be \"classic\" or \"fme\""))?
+            }
+        };
+        let assigned_at = take_time(&mut fields, "assignedAt")?;
+        let changed_at = take_time(&mut fields, "changedAt")?;
+        let expires_at = take_time(&mut fields, "expiresAt")?;
+        let record = Record::parse_unreserved(fields)?;
+        if record.variation.is_none() {
+            return Err(missing("variationName"));
+        }
+        Ok(Self { record, kind, assigned_at, changed_at, expires_at })
+    }
+
+    /// What is held under `key`.
+    pub fn shown<'a>(key: &'a Key, held: &'a Assignment) -> impl Serialize + 'a {
+        Shown { key, held, dialect: Dialect::Documented, times: true }
+    }
+
+    /// Offers what the line says, with its times; those that it lacks are `now`.
+    pub fn offer(self, scope: &Scope, claim: ClaimId, now: Timestamp) -> Result<Offer> {
+        let key = self.record.key(scope, self.kind)?;
+        let assigned_at = self.assigned_at.unwrap_or(now);
+        let told = self.changed_at.is_some() || self.expires_at.is_some();
+        let changed_at = self.changed_at.unwrap_or(now);
+        let imported = told.then_some(Imported { changed_at, expires_at: self.expires_at });
+        Ok(Offer { imported, ..self.record.offer(key, claim, assigned_at) })
+    }
+}
+
+struct Shown<'a> {
+    key: &'a Key,
+    held: &'a Assignment,
+    dialect: Dialect,
+    times: bool,
+}
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { key, held, dialect, times } = self;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("userId", key.user_id())?;
+        map.serialize_entry("campaignKey", key.campaign())?;
+        map.serialize_entry("variationName", held.variation.as_str())?;
+        if !held.goals.is_empty() {
+            let field = match dialect {
+                Dialect::Documented => "goalIdentifier",
+                Dialect::Python => "goalIdentifiers",
+            };
+            let goals: Vec<&str> = held.goals.iter().map(|goal| goal.name.as_str()).collect();
+            map.serialize_entry(field, &goals.join(DELIMITER))?;
+        }
+        if let Some(meta_data) = &held.meta_data {
+            map.serialize_entry("metaData", &meta_data.document.to_value())?;
+        }
+        if let Some(Value::Object(fields)) = held.extra.as_ref().map(Document::to_value) {
+            for (name, value) in &fields {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        if *times {
+            if key.kind() != Kind::default() {
+                map.serialize_entry("kind", key.kind().name())?;
+            }
+            map.serialize_entry("assignedAt", &rfc3339(held.assigned_at))?;
+            map.serialize_entry("changedAt", &rfc3339(held.changed_at))?;
+            if let Some(end) = held.expires_at {
+                map.serialize_entry("expiresAt", &rfc3339(end))?;
+            }
+        }
+        map.end()
+    }
+}
+
+fn take_text(fields: &mut Map<String, Value>, name: &'static str) -> Result<Option<String>> {
+    match fields.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(other) => Err(Error::invalid(name, format!("{name} must be a string, not {}", type_of(&other)))),
+    }
+}
+
+fn take_time(fields: &mut Map<String, Value>, name: &'static str) -> Result<Option<Timestamp>> {
+    let Some(text) = take_text(fields, name)? else { return Ok(None) };
+    let millis = text.parse::<jiff::Timestamp>().ok().and_then(|time| u64::try_from(time.as_millisecond()).ok());
+    match millis {
+        Some(millis) => Ok(Some(Timestamp::from_millis(millis))),
+        None => {
+            let message = format!("{name} must be a time from 1970 on such as 2026-01-31T12:00:00.000Z");
+            Err(Error::invalid(name, message))
+        }
+    }
+}
+
+fn rfc3339(time: Timestamp) -> String {
+    // A Timestamp is never beyond the year 9999, which is what jiff can show.
+    let time = jiff::Timestamp::from_millisecond(time.as_millis() as i64).unwrap_or_default();
+    format!("{time:.3}")
+}
+
+fn missing(field: &'static str) -> Error {
+    Error::invalid(field, format!("{field} is missing"))
+}
+
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}

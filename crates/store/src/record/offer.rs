@@ -1,0 +1,257 @@
+//! What somebody wants stored, and the one rule that joins it with what is held.
+use super::{Assignment, ClaimId, Document, Goals, Key, MetaData, Name, limits};
+use crate::Timestamp;
+use std::{collections::HashSet, time::Duration};
+
+/// The one holder that an offer may replace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize))]
+pub struct Over {
+    /// What it must hold.
+    pub variation: Name,
+    /// Who must have put it there, where the writer read that: a late retry then cannot replace a later holder of
+    /// the same name.
+    pub by: Option<ClaimId>,
+}
+
+/// The times that an imported assignment keeps if nothing is held yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "camelCase"))]
+pub struct Imported {
+    /// When it last changed.
+    pub changed_at: Timestamp,
+    /// When it stops counting; `None` is never, whatever the store's retention.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// An assignment that somebody wants stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "camelCase"))]
+pub struct Offer {
+    /// Where.
+    pub key: Key,
+    /// Tells a retry from a rival.
+    pub claim: ClaimId,
+    /// `None` only brings goals and never creates.
+    pub variation: Option<Name>,
+    /// Goals to add, whoever holds.
+    pub goals: Vec<Name>,
+    /// Replaces the `metaData` that is held with the same variation, unless that is newer.
+    pub meta_data: Option<Document>,
+    /// Fields that Stayput does not know; stored together with the variation.
+    pub extra: Option<Document>,
+    /// Without it, an offer may create but never replace.
+    pub over: Option<Over>,
+    /// When the variation was decided.
+    pub decided_at: Timestamp,
+    /// Retention: how long it lasts, from now on. Travels with the offer, so that a cache sees as well as the
+    /// backend when renewal is due.
+    pub lasts: Option<Duration>,
+    /// The times of an import.
+    pub imported: Option<Imported>,
+    /// Which life of the campaign it was decided in.
+    pub epoch: u32,
+}
+
+/// How an offer and what was held came together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Nothing was held; the offer is.
+    Created,
+    /// The offered variation was held (or none was offered), and goals were new.
+    Joined,
+    /// The holder named by `over` made way.
+    Replaced,
+    /// Another variation stays; goals may still have joined.
+    Kept,
+    /// The offer brought nothing that was not held, or goals for nobody.
+    Unchanged,
+}
+
+/// The answer to a claim: a function of the offer and of what is held afterwards, hence the same for every repeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "camelCase"))]
+pub struct Claimed {
+    /// What is held now; `None` only if goals, or an import that has already expired, came where nothing is held.
+    pub held: Option<Assignment>,
+    /// What became of the offer.
+    pub outcome: Outcome,
+    /// The offered goals that count for this claim id: send these conversions and no others.
+    pub new_goals: Vec<Name>,
+    /// How many of the offered goals found no room ([`limits::GOALS`](super::limits::GOALS)).
+    pub dropped_goals: usize,
+}
+
+/// An offer joined with what was held.
+#[derive(Clone, Debug)]
+pub struct Joined {
+    /// The answer.
+    pub claimed: Claimed,
+    /// Whether `claimed.held` has to be written; a repeat finds nothing to write.
+    pub changed: bool,
+}
+
+impl Outcome {
+    /// `created`, `joined`, `replaced`, `kept` or `unchanged`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Joined => "joined",
+            Self::Replaced => "replaced",
+            Self::Kept => "kept",
+            Self::Unchanged => "unchanged",
+        }
+    }
+}
+
+impl Claimed {
+    /// Whether this offer put the variation there.
+    pub fn won(&self) -> bool {
+        matches!(self.outcome, Outcome::Created | Outcome::Replaced)
+    }
+}
+
+impl Offer {
+    /// An offer of nothing yet, decided at `now`.
+    pub fn new(key: Key, claim: ClaimId, now: Timestamp) -> Self {
+        Self {
+            key,
+            claim,
+            variation: None,
+            goals: Vec::new(),
+            meta_data: None,
+            extra: None,
+            over: None,
+            decided_at: now,
+            lasts: None,
+            imported: None,
+            epoch: 0,
+        }
+    }
+    /// Offers `variation`.
+    pub fn offering(self, variation: Name) -> Self {
+        Self { variation: Some(variation), ..self }
+    }
+    /// Brings `goals`.
+    pub fn bringing(self, goals: impl IntoIterator<Item = Name>) -> Self {
+        Self { goals: goals.into_iter().collect(), ..self }
+    }
+    /// Replaces `variation`, if it is still the one put there `by`.
+    pub fn replacing(self, variation: Name, by: Option<ClaimId>) -> Self {
+        Self { over: Some(Over { variation, by }), ..self }
+    }
+
+    /// The rule: joins this offer with what is held, expired or not, at `now` by the clock of whoever holds it.
+    ///
+    /// 1. Nothing live is held: the offer is stored if it has a variation.
+    /// 2. The same variation is held: goals unite, newer `metaData` replaces older.
+    /// 3. Another variation is held and `over` names it: the variation is replaced; goals stay and unite.
+    /// 4. Another variation is held otherwise: it stays, and the offer's goals still unite.
+    pub fn join(&self, held: Option<Assignment>, now: Timestamp) -> Joined {
+        let held = held.filter(|held| held.is_live(now) && held.epoch >= self.epoch);
+        let (held, changed) = match held {
+            None => {
+                let created = self.create(now);
+                let changed = created.is_some();
+                (created, changed)
+            }
+            Some(held) if held.epoch > self.epoch => (Some(held), false), // decided before a reset: dropped whole
+            Some(mut held) => {
+                let changed = self.unite(&mut held, now);
+                (Some(held), changed)
+            }
+        };
+        Joined { claimed: self.answer(held), changed }
+    }
+
+    fn create(&self, now: Timestamp) -> Option<Assignment> {
+        let mut goals = Goals::default();
+        goals.bring(&self.goals, self.claim);
+        let created = Assignment {
+            variation: self.variation.clone()?,
+            by: self.claim,
+            replaced: None,
+            goals,
+            meta_data: self.own_meta_data(),
+            extra: self.extra.clone(),
+            assigned_at: self.decided_at,
+            changed_at: self.imported.map_or(now, |imported| imported.changed_at),
+            expires_at: match self.imported {
+                Some(imported) => imported.expires_at,
+                None => self.lasts.map(|lasts| now.plus(lasts)),
+            },
+            revision: 1,
+            epoch: self.epoch,
+            unknown: Default::default(),
+        };
+        Some(created).filter(|created| created.is_live(now))
+    }
+
+    fn unite(&self, held: &mut Assignment, now: Timestamp) -> bool {
+        let mut changed = match &self.variation {
+            Some(offered) if *offered == held.variation => self.renew_meta_data(held),
+            Some(offered) if self.over.as_ref().is_some_and(|over| over.names(held)) => {
+                held.replaced = Some(std::mem::replace(&mut held.variation, offered.clone()));
+                (held.by, held.assigned_at, held.extra) = (self.claim, self.decided_at, self.extra.clone());
+                held.meta_data = self.own_meta_data().or(held.meta_data.take());
+                true
+            }
+            _ => false,
+        };
+        changed |= held.goals.bring(&self.goals, self.claim);
+        if let (Some(end), Some(lasts)) = (held.expires_at, self.lasts)
+            && now.until(end) < lasts / 2
+        {
+            held.expires_at = Some(now.plus(lasts));
+            changed = true;
+        }
+        if changed {
+            (held.revision, held.changed_at) = (held.revision.saturating_add(1), now);
+        }
+        changed
+    }
+
+    fn own_meta_data(&self) -> Option<MetaData> {
+        self.meta_data.clone().map(|document| MetaData { document, at: self.decided_at })
+    }
+
+    /// Of two offers decided in one millisecond the one that arrives last is taken for the newer.
+    fn renew_meta_data(&self, held: &mut Assignment) -> bool {
+        let newer = held.meta_data.as_ref().is_none_or(|held| held.at <= self.decided_at);
+        let Some(offered) = self.own_meta_data().filter(|_| newer) else { return false };
+        let changed = held.meta_data.as_ref().is_none_or(|held| held.document != offered.document);
+        if changed {
+            held.meta_data = Some(offered);
+        }
+        changed
+    }
+
+    fn answer(&self, held: Option<Assignment>) -> Claimed {
+        let (mut new_goals, mut dropped_goals) = (Vec::new(), 0);
+        if let (Some(held), false) = (&held, self.goals.is_empty()) {
+            let mut missing: HashSet<_> = self.goals.iter().collect();
+            for goal in &held.goals {
+                if missing.remove(&goal.name) && goal.by == self.claim {
+                    new_goals.push(goal.name.clone());
+                }
+            }
+            dropped_goals = if held.goals.len() < limits::GOALS { 0 } else { missing.len() };
+        }
+        let outcome = match (&held, &self.variation) {
+            (Some(held), Some(offered)) if held.variation != *offered => Outcome::Kept,
+            (Some(held), Some(_)) if held.by == self.claim && held.replaced.is_some() => Outcome::Replaced,
+            (Some(held), Some(_)) if held.by == self.claim => Outcome::Created,
+            _ if new_goals.is_empty() => Outcome::Unchanged,
+            _ => Outcome::Joined,
+        };
+        Claimed { held, outcome, new_goals, dropped_goals }
+    }
+}
+
+impl Over {
+    fn names(&self, held: &Assignment) -> bool {
+        self.variation == held.variation && self.by.is_none_or(|by| by == held.by)
+    }
+}
