@@ -145,7 +145,8 @@ impl Offer {
 
     /// The rule: joins this offer with what is held, expired or not, at `now` by the clock of whoever holds it.
     ///
-    /// 1. Nothing live is held: the offer is stored if it has a variation.
+    /// 1. Nothing live is held: the offer is stored if it has a variation. Without one it leaves no trace: a writer
+    ///    who repeats it later, when somebody else has created, listens to that answer too.
     /// 2. The same variation is held: goals unite, newer `metaData` replaces older.
     /// 3. Another variation is held and `over` names it: the variation is replaced; goals stay and unite.
     /// 4. Another variation is held otherwise: it stays, and the offer's goals still unite.
