@@ -145,7 +145,7 @@ fn decode_fields(mut fields: &[u8]) -> Option<Assignment> {
         variation: variation?,
         by: by?,
         replaced,
-        goals: goals.into_iter().collect::<Goals>(),
+        goals: Goals::stored(goals),
         meta_data,
         extra,
         assigned_at: assigned_at?,
@@ -204,7 +204,7 @@ fn kind_byte(kind: Kind) -> u8 {
     }
 }
 fn name(value: &[u8]) -> Option<Name> {
-    Name::try_from(String::from_utf8(value.to_vec()).ok()?).ok()
+    Name::variation(std::str::from_utf8(value).ok()?).ok()
 }
 fn document_of(value: &[u8]) -> Option<Document> {
     std::str::from_utf8(value).ok().map(Document::stored)

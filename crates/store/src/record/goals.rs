@@ -34,6 +34,10 @@ impl Goals {
     pub fn iter(&self) -> slice::Iter<'_, Goal> {
         self.0.iter()
     }
+    /// Takes what [`Goals::iter`] once gave, without looking at it again.
+    pub(super) fn stored(goals: Vec<Goal>) -> Self {
+        Self(goals)
+    }
     /// Adds those of `names` that are missing, for the credit of `by`, while there is room; true if any was added.
     pub fn bring(&mut self, names: &[Name], by: ClaimId) -> bool {
         let before = self.0.len();

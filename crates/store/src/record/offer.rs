@@ -3,6 +3,9 @@ use super::{Assignment, ClaimId, Document, Goals, Key, MetaData, Name, limits};
 use crate::Timestamp;
 use std::{collections::HashSet, time::Duration};
 
+/// Up to so many offered goals are found sooner by looking at each than by building a set.
+const FEW: usize = 8;
+
 /// The one holder that an offer may replace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize))]
@@ -232,13 +235,16 @@ impl Offer {
     fn answer(&self, held: Option<Assignment>) -> Claimed {
         let (mut new_goals, mut dropped_goals) = (Vec::new(), 0);
         if let (Some(held), false) = (&held, self.goals.is_empty()) {
-            let mut missing: HashSet<_> = self.goals.iter().collect();
-            for goal in &held.goals {
-                if missing.remove(&goal.name) && goal.by == self.claim {
-                    new_goals.push(goal.name.clone());
-                }
+            let is_full = held.goals.len() >= limits::GOALS;
+            if self.goals.len() > FEW || is_full {
+                let mut missing: HashSet<_> = self.goals.iter().collect();
+                let offered = held.goals.iter().filter(|goal| missing.remove(&goal.name));
+                new_goals.extend(offered.filter(|goal| goal.by == self.claim).map(|goal| goal.name.clone()));
+                dropped_goals = if is_full { missing.len() } else { 0 };
+            } else {
+                let own = held.goals.iter().filter(|goal| goal.by == self.claim && self.goals.contains(&goal.name));
+                new_goals.extend(own.map(|goal| goal.name.clone()));
             }
-            dropped_goals = if held.goals.len() < limits::GOALS { 0 } else { missing.len() };
         }
         let outcome = match (&held, &self.variation) {
             (Some(held), Some(offered)) if held.variation != *offered => Outcome::Kept,
