@@ -16,6 +16,8 @@ pub mod backends;
 pub mod layers;
 #[cfg(feature = "open")]
 mod open;
+#[cfg(feature = "uss")]
+pub mod uss;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use error::{Error, ErrorKind, Result};

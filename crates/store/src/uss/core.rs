@@ -1,0 +1,47 @@
+//! What both adapters do with a store: read a key, and claim for a record.
+use super::{Found, Options};
+use crate::{AssignmentStore, AssignmentStoreExt, ClaimId, Claimed, Key, Offer, Over, Record, Result, Timestamp};
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub(super) struct Core {
+    store: Arc<dyn AssignmentStore>,
+    options: Options,
+}
+
+impl Core {
+    pub(super) fn new(store: Arc<dyn AssignmentStore>, options: Options) -> Self {
+        Self { store, options }
+    }
+    pub(super) fn now(&self) -> Timestamp {
+        self.options.clock.now()
+    }
+    pub(super) fn key(&self, user_id: &str, campaign_key: &str) -> Result<Key> {
+        Key::new(&self.options.scope, self.options.kind, user_id, campaign_key)
+    }
+    pub(super) fn key_of(&self, record: &Record) -> Result<Key> {
+        record.key(&self.options.scope, self.options.kind)
+    }
+
+    pub(super) async fn read(&self, key: Key) -> Result<Option<Found>> {
+        let held = self.store.get_one(&key).await?;
+        Ok(held.map(|held| Found { key, held, dialect: self.options.dialect }))
+    }
+
+    /// Claims for `record`, over what its writer read if it now says something else.
+    ///
+    /// One claim id for both tries: if only the answer to the first was lost, the second finds its own offer held,
+    /// and its goals count as new once.
+    pub(super) async fn claim(&self, key: Key, record: Record, read: Option<Over>) -> Result<Claimed> {
+        let offer = record.offer(key, ClaimId::random()?, self.now());
+        let differs = |read: &Over| offer.variation.as_ref().is_some_and(|offered| *offered != read.variation);
+        let offer = Offer { over: read.filter(differs), ..offer };
+        match self.store.claim_one(&offer).await {
+            Err(error) if error.is_transient() => {
+                tracing::debug!(%error, "a set failed and is tried once more");
+                self.store.claim_one(&offer).await
+            }
+            answer => answer,
+        }
+    }
+}
