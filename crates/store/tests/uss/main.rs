@@ -1,4 +1,5 @@
 //! The User Storage Service: what official SDKs do to it, and what must not happen when reads fail.
+#![expect(clippy::unwrap_used, reason = "what helps a test fails like one")]
 mod flaky;
 mod interleaved;
 mod service;

@@ -57,6 +57,17 @@ fn scopes_and_kinds_of_one_store_do_not_meet() {
 }
 
 #[test]
+fn two_stores_of_one_process_do_not_share_what_a_thread_read() {
+    let runtime = runtime();
+    let storages = [over_memory(&runtime), over_memory(&runtime)];
+    storages.iter().for_each(|storage| drop(storage.set(record("ann", "AB", "Gone")).unwrap()));
+    storages.iter().for_each(|storage| drop(storage.get("ann", "AB").unwrap()));
+    for storage in &storages {
+        assert_eq!(storage.set(record("ann", "AB", "Control")).unwrap().outcome, Outcome::Replaced);
+    }
+}
+
+#[test]
 fn each_sdk_is_answered_in_its_own_spelling_and_understood_in_both() {
     let (runtime, store) = (runtime(), Arc::new(Memory::default()));
     let of =
