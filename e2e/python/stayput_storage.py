@@ -1,6 +1,6 @@
 """The user storage that plugs Stayput into VWO's Python SDK."""
 
-import http.client, json, secrets, threading
+import http.client, json, os, secrets, threading
 from urllib.parse import quote
 
 import vwo
@@ -8,7 +8,7 @@ import vwo
 
 class StayputStorage(threading.local, vwo.UserStorage):  # a connection and a memory for each thread
     def __init__(self, address="127.0.0.1:7717", timeout=2.0):
-        self.http, self.read = http.client.HTTPConnection(address, timeout=timeout), {}
+        self.http, self.read, self.pid = http.client.HTTPConnection(address, timeout=timeout), {}, os.getpid()
 
     def get(self, user_id, campaign_key):
         self.read.pop((user_id, campaign_key), None)  # a get that fails leaves nothing for set to replace
@@ -33,6 +33,9 @@ class StayputStorage(threading.local, vwo.UserStorage):  # a connection and a me
 
     def call(self, method, user_id, campaign_key, body=None):
         path = f"/v1/users/{quote(user_id, safe='')}/campaigns/{quote(campaign_key, safe='')}"
+        if self.pid != os.getpid():  # after a fork, the connection is the parent's
+            self.http.close()
+            self.pid = os.getpid()
         for last in (False, True):  # a kept connection may be dead; repeating is safe, the claim id is the same
             try:
                 self.http.request(method, path, body)

@@ -103,6 +103,24 @@ class Sticky(unittest.TestCase):
         self.assertEqual(activate(sdk.launch(TEN_AND_NINETY, self.storage()), users), before)
         self.assertEqual([self.held(user)["userId"] for user in users], users)
 
+    def test_forked_workers_do_not_share_the_connection_of_their_parent(self):
+        users, before = self.users(200)
+        storage = self.storage()
+        client = sdk.launch(TEN_AND_NINETY, storage)
+        self.assertEqual(activate(client, users), before)  # the connection is open now
+        fork = multiprocessing.get_context("fork")
+        answers = [fork.SimpleQueue() for _ in range(3)]
+        work = [users, users[::-1], users[100:] + users[:100]]  # so that each asks for somebody else
+        tell = lambda queue, users: queue.put({user: client.activate(CAMPAIGN, user) for user in users})
+        workers = [fork.Process(target=tell, args=pair) for pair in zip(answers, work)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(30)
+            worker.kill()
+        self.assertEqual([worker.exitcode for worker in workers], [0] * 3)
+        self.assertEqual([answer.get() for answer in answers], [dict(zip(users, before))] * 3)
+
 
 class Blind(StayputStorage):
     """A storage that writes but cannot read, while told so."""
