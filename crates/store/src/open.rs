@@ -4,7 +4,11 @@ use percent_encoding::percent_decode_str;
 use std::{sync::Arc, time::Duration};
 
 /// The schemes that this build knows.
-pub const SCHEMES: &[&str] = &["memory"];
+pub const SCHEMES: &[&str] = &[
+    "memory",
+    #[cfg(feature = "stayput")]
+    "stayput",
+];
 
 /// The parts of a store's URL. Options are taken out one by one; one that nobody takes is an error.
 #[derive(Debug)]
@@ -25,6 +29,12 @@ pub async fn open(url: &str) -> Result<Arc<dyn ScanStore>> {
         "memory" => {
             url.finish(&["retention"])?;
             Arc::new(Memory::default())
+        }
+        #[cfg(feature = "stayput")]
+        "stayput" => {
+            let timeout = url.duration("timeout")?.unwrap_or(crate::backends::Stayput::TIMEOUT);
+            url.finish(&["retention", "timeout"])?;
+            Arc::new(crate::backends::Stayput::new(url.host(), timeout)?)
         }
         other => {
             let known: Vec<String> = SCHEMES.iter().map(|scheme| format!("{scheme}:")).collect();
@@ -63,6 +73,11 @@ impl StoreUrl {
     /// What stands between the colon and the question mark.
     pub fn place(&self) -> &str {
         &self.place
+    }
+    /// The place of a server: without the slashes around it.
+    pub fn host(&self) -> &str {
+        let place = self.place.strip_prefix("//").unwrap_or(&self.place);
+        place.strip_suffix('/').unwrap_or(place)
     }
     /// Takes the option `name`; given twice, the last one counts.
     pub fn option(&mut self, name: &str) -> Option<String> {

@@ -21,6 +21,11 @@ pub enum Kind {
 
 /// A user of one scope. The id has 1 to 1,024 bytes without U+0000 and is compared byte by byte.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(
+    feature = "json",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "wire::User", into = "wire::User")
+)]
 pub struct User {
     scope: Scope,
     id: Arc<str>,
@@ -136,7 +141,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// A key between two processes.
+/// A key, and a user, between two processes.
 #[cfg(feature = "json")]
 mod wire {
     use super::{Kind, Scope};
@@ -151,6 +156,24 @@ mod wire {
         campaign_key: String,
     }
 
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    pub(super) struct User {
+        scope: Scope,
+        user_id: String,
+    }
+
+    impl TryFrom<User> for super::User {
+        type Error = crate::Error;
+        fn try_from(user: User) -> crate::Result<Self> {
+            Self::new(&user.scope, &user.user_id)
+        }
+    }
+    impl From<super::User> for User {
+        fn from(user: super::User) -> Self {
+            Self { scope: user.scope, user_id: user.id.to_string() }
+        }
+    }
     impl TryFrom<Key> for super::Key {
         type Error = crate::Error;
         fn try_from(key: Key) -> crate::Result<Self> {
