@@ -1,0 +1,135 @@
+//! `POST /v1/get` and `/v1/set`: several assignments in one round trip, answered in order.
+//!
+//! A request that is wrong in any part is refused as a whole with 400 and changes nothing. What the store cannot do
+//! afterwards is told per element, `{"error":…}` in its place; if nothing at all succeeded, the request failed.
+use crate::{
+    answer::{self, Response},
+    app::App,
+    body,
+    claiming::{self, Wish},
+    each,
+    failure::{self, Failure, Result},
+    query::Query,
+};
+use axum::{body::Body, extract::State};
+use hyper::{StatusCode, Uri};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use stayput::{Key, Kind, Offer, Record, Scope, distinct};
+use std::sync::Arc;
+
+/// How many elements one request may have.
+const LIMIT: usize = 1_000;
+
+/// `{"keys":[{"userId","campaignKey"}…]}` → `{"records":[record|null…]}`.
+pub(super) async fn get(State(app): State<Arc<App>>, uri: Uri, body: Body) -> Result<Response> {
+    let (scope, kind) = place(&app, &uri)?;
+    let elements = elements("keys", body).await?;
+    let keys = parsed("keys", elements, |fields| key(fields, &scope, kind))?;
+    let results = all_but_failed(each::get(&*app.store, &keys).await)?;
+    let shown = keys.iter().zip(&results).map(|(key, result)| match result {
+        Ok(held) => Element::Done(held.as_ref().map(|held| Record::shown(key, held, Default::default()))),
+        Err(failure) => Element::Failed(failure),
+    });
+    Ok(answer::json(StatusCode::OK, &Records { records: shown.collect() }))
+}
+
+/// `{"records":[record…]}`, each with `over`, `overBy` and `claimId` if wanted → `{"results":[…]}`.
+pub(super) async fn set(State(app): State<Arc<App>>, uri: Uri, body: Body) -> Result<Response> {
+    let (scope, kind) = place(&app, &uri)?;
+    let elements = elements("records", body).await?;
+    let now = app.clock.now();
+    let offers = parsed("records", elements, |fields| -> stayput::Result<Offer> {
+        let wish = Wish::parse(fields)?;
+        let key = wish.record.key(&scope, kind)?;
+        wish.offer(key, now)
+    })?;
+    distinct(offers.iter().map(|offer| &offer.key))?;
+    let results = all_but_failed(each::claim(&*app.store, &offers).await)?;
+    let shown = offers.iter().zip(&results).map(|(offer, result)| match result {
+        Ok(claimed) => Element::Done(claiming::answer(&offer.key, claimed)),
+        Err(failure) => Element::Failed(failure),
+    });
+    Ok(answer::json(StatusCode::OK, &Results { results: shown.collect() }))
+}
+
+#[derive(Serialize)]
+struct Records<T> {
+    records: Vec<T>,
+}
+#[derive(Serialize)]
+struct Results<T> {
+    results: Vec<T>,
+}
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Element<'a, T> {
+    Done(T),
+    Failed(&'a failure::Body),
+}
+
+fn place(app: &App, uri: &Uri) -> Result<(Scope, Kind)> {
+    let mut query = Query::parse(uri)?;
+    let place = (query.scope(app)?, query.kind()?);
+    query.finish()?;
+    Ok(place)
+}
+
+/// The one field of the body, a list.
+async fn elements(name: &'static str, body: Body) -> Result<Vec<Value>> {
+    let mut fields = body::object(body).await?;
+    let elements = match fields.remove(name) {
+        Some(Value::Array(elements)) => elements,
+        Some(_) => return Err(Failure::invalid(name, format!("{name} must be a list"))),
+        None => return Err(Failure::invalid(name, format!("{name} is missing"))),
+    };
+    if let Some(other) = fields.keys().next() {
+        let other: String = other.chars().take(40).collect();
+        let message = format!("the body has a field \"{other}\"; it takes only {name}");
+        return Err(Failure::invalid(other, message));
+    }
+    if elements.len() > LIMIT {
+        let message = format!("{name} must be at most {LIMIT} in one request, not {}", elements.len());
+        return Err(Failure::invalid(name, message));
+    }
+    Ok(elements)
+}
+
+/// Every element read by `parse`; an error says which one is wrong.
+fn parsed<T, E: Into<Failure>>(
+    name: &str,
+    elements: Vec<Value>,
+    parse: impl Fn(Map<String, Value>) -> Result<T, E>,
+) -> Result<Vec<T>> {
+    let parse = |(at, element)| {
+        let result = match element {
+            Value::Object(fields) => parse(fields).map_err(Into::into),
+            _ => Err(Failure::element()),
+        };
+        result.map_err(|failure: Failure| failure.within(&format!("{name}[{at}]")))
+    };
+    elements.into_iter().enumerate().map(parse).collect()
+}
+
+fn key(mut fields: Map<String, Value>, scope: &Scope, kind: Kind) -> Result<Key> {
+    let mut text = |name: &'static str| match fields.remove(name) {
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(Failure::invalid(name, format!("{name} must be a string"))),
+        None => Err(Failure::invalid(name, format!("{name} is missing"))),
+    };
+    let (user, campaign) = (text("userId")?, text("campaignKey")?);
+    match fields.keys().next() {
+        Some(_) => Err(Failure::invalid("keys", "a key has only userId and campaignKey")),
+        None => Ok(Key::new(scope, kind, &user, &campaign)?),
+    }
+}
+
+/// The bodies of the failures among `results`, unless all failed.
+fn all_but_failed<T>(results: Vec<stayput::Result<T>>) -> Result<Vec<Result<T, failure::Body>>> {
+    let none = results.iter().all(|result| result.is_err());
+    let explained = |result: stayput::Result<T>| result.map_err(Failure::from);
+    match none {
+        true => results.into_iter().map(|result| Ok(Ok(explained(result)?))).collect(),
+        false => Ok(results.into_iter().map(|result| explained(result).map_err(Failure::into_body)).collect()),
+    }
+}
