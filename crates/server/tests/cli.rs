@@ -99,6 +99,17 @@ fn a_wrong_line_is_told_and_the_exit_code_is_1() {
 }
 
 #[test]
+fn lines_of_one_key_are_imported_in_order_over_the_network_too() {
+    let live = Live::start();
+    let line = |user: usize, goal: &str| json!({"userId": user.to_string(), "campaignKey": "c", "variationName": "A", "goalIdentifier": goal});
+    let lines: Vec<String> =
+        (0..200).flat_map(|user| [line(user, "z"), line(user, "a")]).map(|it| it.to_string()).collect();
+    let report = run(&live.store(), &["import", "--json"], &lines.join("\n")).json();
+    assert_eq!((&report["created"], &report["joined"]), (&json!(200), &json!(200)));
+    assert_eq!(live.export().lines().filter(|line| line.contains("z_vwo_a")).count(), 200);
+}
+
+#[test]
 fn what_fails_is_one_sentence_and_its_exit_code() {
     let wrong: [(&str, &[&str], i32, &str); 10] = [
         ("memory:", &["get", "", "c"], 2, "userId must be 1 to 1024 bytes"),
