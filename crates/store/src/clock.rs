@@ -4,7 +4,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// A moment, in milliseconds since 1970-01-01T00:00:00Z, from then up to the last one of the year 9999.
+/// A moment, in milliseconds since 1970-01-01T00:00:00Z, from then up to 9999-12-30T21:59:59.999Z.
 ///
 /// Milliseconds because that is the finest unit that every backend keeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -12,8 +12,9 @@ use std::{
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The last millisecond of the year 9999: later moments are taken for this one.
-    pub const MAX: Self = Self(253_402_300_799_999);
+    /// The last millisecond whose local time has four digits for the year everywhere on Earth, so that every export
+    /// can be read again. Later moments are taken for this one.
+    pub const MAX: Self = Self(253_402_207_199_999);
 
     /// The moment `millis` milliseconds after 1970 began; beyond [`Timestamp::MAX`] it is that.
     pub fn from_millis(millis: u64) -> Self {

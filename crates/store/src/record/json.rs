@@ -210,14 +210,14 @@ fn take_time(fields: &mut Map<String, Value>, name: &'static str) -> Result<Opti
     match millis {
         Some(millis) => Ok(Some(Timestamp::from_millis(millis))),
         None => {
-            let message = format!("{name} must be a time from 1970 on such as 2026-01-31T12:00:00.000Z");
+            let message = format!("{name} must be a time from 1970 to 9999-12-30 such as 2026-01-31T12:00:00.000Z");
             Err(Error::invalid(name, message))
         }
     }
 }
 
 fn rfc3339(time: Timestamp) -> String {
-    // A Timestamp is never beyond the year 9999, which is what jiff can show.
+    // Timestamp::MAX is the last millisecond that jiff can show.
     let time = jiff::Timestamp::from_millisecond(time.as_millis() as i64).unwrap_or_default();
     format!("{time:.3}")
 }
