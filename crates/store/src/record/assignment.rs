@@ -51,7 +51,11 @@ pub struct MetaData {
 
 /// Encoded fields of a newer version, kept as they are: see [`codec`](super::codec).
 #[derive(Clone, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "json",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "Vec<u8>", into = "Vec<u8>")
+)]
 pub struct Unknown(pub(super) Arc<[u8]>);
 
 /// A key and what is held, or to be held, under it.
@@ -112,6 +116,21 @@ impl Unknown {
     /// Whether nothing is carried.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+impl TryFrom<Vec<u8>> for Unknown {
+    type Error = Error;
+    /// Refuses fields that are known or damaged: written back behind the known ones they would spoil the assignment.
+    fn try_from(fields: Vec<u8>) -> Result<Self> {
+        match super::codec::are_unknown(&fields) {
+            true => Ok(Self(fields.into())),
+            false => Err(Error::invalid("unknown", "unknown must be encoded fields that this version does not know")),
+        }
+    }
+}
+impl From<Unknown> for Vec<u8> {
+    fn from(unknown: Unknown) -> Self {
+        unknown.0.to_vec()
     }
 }
 impl fmt::Debug for Unknown {

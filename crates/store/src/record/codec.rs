@@ -114,6 +114,17 @@ pub fn expires_at(bytes: &[u8]) -> Option<Timestamp> {
     None
 }
 
+/// Whether `fields` are whole, and all of a newer version.
+pub(super) fn are_unknown(mut fields: &[u8]) -> bool {
+    while !fields.is_empty() {
+        match next_field(&mut fields) {
+            Some((1..=11, ..)) | None => return false,
+            Some(_) => (),
+        }
+    }
+    true
+}
+
 fn decode_fields(mut fields: &[u8]) -> Option<Assignment> {
     let (mut variation, mut by, mut replaced, mut goals) = (None, None, None, Vec::new());
     let (mut meta_data, mut extra, mut unknown) = (None, None, Vec::new());
