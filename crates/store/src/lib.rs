@@ -13,9 +13,13 @@ mod record;
 mod store;
 
 pub mod backends;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod layers;
 #[cfg(feature = "open")]
 mod open;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(feature = "uss")]
 pub mod uss;
 
