@@ -48,7 +48,7 @@ impl Opened {
     fn new(one: Arc<dyn ScanStore>, other: Arc<dyn ScanStore>) -> Self {
         Self { clients: Clients { one, other }, _keep: Box::new(()) }
     }
-    #[expect(dead_code, reason = "for stores that live in a folder or on a server")]
+    #[allow(dead_code, reason = "for stores that live in a folder or on a server")]
     fn keeping(self, keep: impl Any + Send + Sync) -> Self {
         Self { _keep: Box::new(keep), ..self }
     }

@@ -16,7 +16,7 @@ mod arbitrary;
 
 #[test]
 fn memory() {
-    follows_the_model(400, |clock, _| Arc::new(Memory::new(clock)));
+    follows_the_model(400, async |clock, _| Arc::new(Memory::new(clock)) as _);
 }
 
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Opens a fresh store, in an empty folder if it needs one, for each of `runs` random sequences of steps. A run that
 /// fails is shrunk, printed, and kept beside this file to be tried first from then on.
-fn follows_the_model(runs: u32, open: impl Fn(Arc<dyn Clock>, &Path) -> Arc<dyn ScanStore>) {
+fn follows_the_model(runs: u32, open: impl AsyncFn(Arc<dyn Clock>, &Path) -> Arc<dyn ScanStore>) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let config = Config { cases: runs * rounds(), ..Config::with_source_file(file!()) };
@@ -61,7 +61,7 @@ fn follows_the_model(runs: u32, open: impl Fn(Arc<dyn Clock>, &Path) -> Arc<dyn 
         let folder = tempfile::tempdir().expect("a folder");
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(10_000)));
         runtime.block_on(async {
-            let store = open(clock.clone(), folder.path());
+            let store = open(clock.clone(), folder.path()).await;
             let mut model = Model { held: BTreeMap::new(), clock };
             let mut last = Vec::new();
             for step in &steps {
