@@ -1,26 +1,20 @@
-//! Every case against every store: one test each, named `store::case`.
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use stayput::{
-    ScanStore,
-    backends::Memory,
-    conformance::{CASES, Case, Clients, Needs, Run},
-    layers::Retention,
-};
-use std::{any::Any, future::Future, pin::Pin, sync::Arc, time::Duration};
-use tokio::{runtime::Runtime, sync::OnceCell};
+//! Every case against every store of this crate that needs no server of ours.
+use stayput::{ScanStore, backends::Memory, conformance::Needs, layers::Retention};
+use std::{sync::Arc, time::Duration};
+use suite::{Opened, Store};
 
-/// A store that must pass, and how to open two clients of it, or why it cannot be tested on this machine.
-struct Store {
-    name: &'static str,
-    offers: Needs,
-    open: fn() -> Opening,
-}
+#[path = "support/suite.rs"]
+mod suite;
 
 const STORES: &[Store] = &[
     Store { name: "memory", offers: Needs::Enumeration, open: || Box::pin(memory()) },
     Store { name: "dyn", offers: Needs::Enumeration, open: || Box::pin(dynamic()) },
     Store { name: "retention", offers: Needs::Enumeration, open: || Box::pin(retention()) },
 ];
+
+fn main() {
+    suite::run(STORES);
+}
 
 async fn memory() -> Result<Opened, String> {
     let backend = Arc::new(Memory::default());
@@ -34,64 +28,4 @@ async fn retention() -> Result<Opened, String> {
     let backend = Arc::new(Memory::default());
     let client = || Arc::new(Retention::new(backend.clone(), Duration::from_secs(180 * 86_400)));
     Ok(Opened::new(client(), client()))
-}
-
-type Opening = Pin<Box<dyn Future<Output = Result<Opened, String>> + Send>>;
-
-struct Opened {
-    clients: Clients,
-    /// A folder, a server: dropped when the last test is done.
-    _keep: Box<dyn Any + Send + Sync>,
-}
-
-impl Opened {
-    fn new(one: Arc<dyn ScanStore>, other: Arc<dyn ScanStore>) -> Self {
-        Self { clients: Clients { one, other }, _keep: Box::new(()) }
-    }
-    #[allow(dead_code, reason = "for stores that live in a folder or on a server")]
-    fn keeping(self, keep: impl Any + Send + Sync) -> Self {
-        Self { _keep: Box::new(keep), ..self }
-    }
-}
-
-/// What all tests of one store share; opened by the first that runs.
-struct Subject {
-    store: &'static Store,
-    run: Run,
-    opened: OnceCell<Result<Opened, String>>,
-}
-
-impl Subject {
-    async fn meets(&self, case: &Case) -> Completion {
-        match self.opened.get_or_init(self.store.open).await {
-            Ok(opened) => {
-                case.run(self.store.offers, &opened.clients, self.run).await;
-                Completion::Completed
-            }
-            Err(reason) => Completion::ignored_with(reason),
-        }
-    }
-}
-
-fn main() {
-    // Several threads, so that races are real even on one processor.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
-    let runtime: Arc<Runtime> = Arc::new(runtime.expect("a runtime"));
-    let run = Run::random().expect("a random run");
-    let mut subjects = Vec::new();
-    let mut trials = Vec::new();
-    for store in STORES {
-        let subject = Arc::new(Subject { store, run, opened: OnceCell::new() });
-        for case in CASES {
-            let (subject, runtime) = (subject.clone(), runtime.clone());
-            let trial = move || Ok::<_, Failed>(runtime.block_on(subject.meets(case)));
-            trials.push(Trial::ignorable_test(format!("{}::{}", store.name, case.name), trial));
-        }
-        subjects.push(subject);
-    }
-    let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
-    // Stores may need the runtime to close, and what they keep must go before the process does.
-    let _entered = runtime.enter();
-    drop(subjects);
-    conclusion.exit_if_failed();
 }
