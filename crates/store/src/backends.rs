@@ -1,8 +1,12 @@
 //! One module per place where bytes can live; module, cargo feature, URL scheme and test name are the same word.
+#[cfg(feature = "file")]
+mod file;
 mod memory;
 #[cfg(feature = "stayput")]
 mod stayput;
 
+#[cfg(feature = "file")]
+pub use file::{File, FileOptions, FileStats};
 pub use memory::Memory;
 #[cfg(feature = "stayput")]
 pub use stayput::Stayput;

@@ -8,6 +8,8 @@ pub const SCHEMES: &[&str] = &[
     "memory",
     #[cfg(feature = "stayput")]
     "stayput",
+    #[cfg(feature = "file")]
+    "file",
 ];
 
 /// The parts of a store's URL. Options are taken out one by one; one that nobody takes is an error.
@@ -36,6 +38,8 @@ pub async fn open(url: &str) -> Result<Arc<dyn ScanStore>> {
             url.finish(&["retention", "timeout"])?;
             Arc::new(crate::backends::Stayput::new(url.host(), timeout)?)
         }
+        #[cfg(feature = "file")]
+        "file" => open_file(url)?,
         other => {
             let known: Vec<String> = SCHEMES.iter().map(|scheme| format!("{scheme}:")).collect();
             let message = format!("there is no store \"{other}:\"; this build has {}", known.join(", "));
@@ -46,6 +50,30 @@ pub async fn open(url: &str) -> Result<Arc<dyn ScanStore>> {
         Some(lasts) => Arc::new(Retention::new(store, lasts)),
         None => store,
     })
+}
+
+/// `file:PATH`; `file:///PATH` is understood as well.
+#[cfg(feature = "file")]
+fn open_file(mut url: StoreUrl) -> Result<Arc<dyn ScanStore>> {
+    use crate::backends::{File, FileOptions};
+    let mut options = FileOptions::default();
+    if let Some(bytes) = url.size("map")? {
+        options = options.map(bytes);
+    }
+    if let Some(timeout) = url.duration("timeout")? {
+        options = options.timeout(timeout);
+    }
+    match url.option("network").as_deref() {
+        None => {}
+        Some("accepted") => options = options.accept_network(true),
+        Some(_) => return Err(Error::invalid("network", "network can only be accepted: ?network=accepted")),
+    }
+    url.finish(&["retention", "map", "timeout", "network"])?;
+    let path = url.place().strip_prefix("//").unwrap_or(url.place());
+    if path.len() != url.place().len() && !path.starts_with('/') {
+        return Err(Error::invalid("store", "a folder is given as file:PATH or file:///PATH, without a host"));
+    }
+    Ok(Arc::new(File::open(path, options)?))
 }
 
 impl StoreUrl {
@@ -97,6 +125,25 @@ impl StoreUrl {
         match humantime::parse_duration(&text) {
             Ok(duration) if !duration.is_zero() => Ok(Some(duration)),
             _ => Err(Error::invalid(name, format!("{name} must be a length of time such as 180d, 12h or 500ms"))),
+        }
+    }
+    /// Takes the option `name` as a number of bytes such as `1GiB` or `65536`.
+    pub fn size(&mut self, name: &'static str) -> Result<Option<u64>> {
+        let Some(text) = self.option(name) else { return Ok(None) };
+        let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let unit = match unit {
+            "" | "B" => Some(1u64),
+            "KiB" => Some(1 << 10),
+            "MiB" => Some(1 << 20),
+            "GiB" => Some(1 << 30),
+            "TiB" => Some(1 << 40),
+            _ => None,
+        };
+        let bytes = number.parse().ok().zip(unit).and_then(|(number, unit): (u64, u64)| number.checked_mul(unit));
+        match bytes.filter(|bytes| *bytes > 0) {
+            Some(bytes) => Ok(Some(bytes)),
+            None => Err(Error::invalid(name, format!("{name} must be a number of bytes such as 65536, 64MiB or 1GiB"))),
         }
     }
     /// Refuses options that nobody took; `known` are those that there are.

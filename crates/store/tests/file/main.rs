@@ -1,0 +1,39 @@
+//! What `file:PATH` promises, with real processes, real kills, and disks that are full.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+mod contract;
+mod damage;
+mod disk;
+mod helper;
+mod processes;
+mod sharing;
+mod support;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some("--as") {
+        return helper::run(&arguments.collect::<Vec<_>>());
+    }
+    let mut trials = Vec::new();
+    for part in [contract::TESTS, sharing::TESTS, processes::TESTS, disk::TESTS, damage::TESTS] {
+        trials.extend(part.iter().map(|(name, test)| {
+            Trial::test(*name, move || {
+                test();
+                Ok(())
+            })
+        }));
+    }
+    for (name, test) in disk::ON_MOUNTS {
+        let ignored = !disk::may_mount();
+        let name = if ignored { format!("{name} (may not mount a tmpfs here)") } else { (*name).into() };
+        trials.push(
+            Trial::test(name, move || {
+                test();
+                Ok(())
+            })
+            .with_ignored_flag(ignored),
+        );
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
