@@ -30,6 +30,9 @@ pub async fn open(url: &str) -> Result<Arc<dyn ScanStore>> {
     let store: Arc<dyn ScanStore> = match url.scheme() {
         "memory" => {
             url.finish(&["retention"])?;
+            if !url.place().is_empty() {
+                return Err(Error::invalid("store", "memory: has no place: each that is opened is another store"));
+            }
             Arc::new(Memory::default())
         }
         #[cfg(feature = "stayput")]

@@ -30,6 +30,7 @@ async fn every_scheme_is_known_in_any_case() {
 async fn options_are_named_when_they_are_wrong() {
     assert!(refused("memory:?retenton=180d").await.contains("\"retenton\""));
     assert!(refused("memory:?retenton=180d").await.contains("retention"), "it says which there are");
+    assert!(refused("memory:shared").await.contains("memory: has no place"));
     for wrong in ["", "=", "=0s", "=-1d", "=180", "=soon", "=99999999999999999999y"] {
         let message = refused(&format!("memory:?retention{wrong}")).await;
         assert!(message.starts_with("retention must be"), "{wrong:?}: {message}");

@@ -52,7 +52,6 @@ impl Opened {
     pub(crate) fn new(one: Arc<dyn ScanStore>, other: Arc<dyn ScanStore>) -> Self {
         Self { clients: Clients { one, other }, _keep: Box::new(()) }
     }
-    #[allow(dead_code, reason = "for stores that live in a folder or on a server")]
     pub(crate) fn keeping(self, keep: impl Any + Send + Sync) -> Self {
         Self { _keep: Box::new(keep), ..self }
     }
