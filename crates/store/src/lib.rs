@@ -34,3 +34,7 @@ pub use record::{
 #[cfg(feature = "json")]
 pub use record::{Dialect, Line, Record};
 pub use store::{AssignmentStore, AssignmentStoreExt, BoxFuture, Cursor, Page, ScanStore, Unreadable, distinct};
+
+#[cfg(all(doctest, feature = "open"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
