@@ -1,0 +1,104 @@
+//! The settings file: checked exactly as the official SDK checks it, and everything computed once that decisions
+//! need.
+mod campaign;
+mod check;
+mod groups;
+
+pub use campaign::{Campaign, CampaignType, Goal, GoalType, Variable, Variation};
+pub use groups::{Algorithm, Group, Member};
+
+use crate::{js, json::Json};
+use std::{collections::HashMap, fmt};
+
+/// A settings file, ready to decide with.
+#[derive(Debug)]
+pub struct Settings {
+    /// `accountId`, as it is written.
+    pub account: Json,
+    /// `sdkKey`.
+    pub sdk_key: Option<String>,
+    /// `isEventArchEnabled`: tracking calls go to `events/t` and goals are not stored.
+    pub event_architecture: bool,
+    /// `collectionPrefix`.
+    pub collection_prefix: Option<String>,
+    /// Which bucketing the account uses.
+    pub flags: Flags,
+    /// `campaigns`, in order.
+    pub campaigns: Vec<Campaign>,
+    /// `groups` that campaigns belong to.
+    pub groups: Vec<Group>,
+    /// What the official SDK accepts in silence although it cannot work as meant.
+    pub problems: Vec<String>,
+    pub(crate) account_text: String,
+    by_key: HashMap<String, usize>,
+}
+
+/// Which bucketing an account uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `isNB`
+    pub new_bucketing: bool,
+    /// `isNBv2`
+    pub new_bucketing_2: bool,
+}
+
+/// Why a settings file cannot be used: one sentence that names the place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidSettings(String);
+
+impl Settings {
+    /// Reads the text of a settings file.
+    pub fn parse(text: &[u8]) -> Result<Self, InvalidSettings> {
+        let json = Json::parse(text).map_err(|error| InvalidSettings(format!("the settings are not JSON: {error}")))?;
+        Self::from_json(&json)
+    }
+
+    /// Reads settings.
+    pub fn from_json(json: &Json) -> Result<Self, InvalidSettings> {
+        check::settings(json).map_err(InvalidSettings)?;
+        let mut problems = Vec::new();
+        let mut campaigns = Vec::new();
+        for (place, campaign) in json.get("campaigns").and_then(Json::as_array).unwrap_or_default().iter().enumerate() {
+            let campaign = Campaign::read(campaign, &mut problems);
+            campaigns.push(campaign.map_err(|reason| InvalidSettings(format!("campaigns[{place}].{reason}")))?);
+        }
+        let mut by_key = HashMap::with_capacity(campaigns.len());
+        for (place, campaign) in campaigns.iter().enumerate() {
+            by_key.entry(campaign.key.clone()).or_insert(place);
+        }
+        let groups = groups::read(json, &mut campaigns, &mut problems);
+        let text = |key| json.get(key).and_then(Json::as_str).map(str::to_owned);
+        let account = json.get("accountId").cloned().unwrap_or_default();
+        Ok(Self {
+            account_text: js::text(&account).unwrap_or_default(),
+            account,
+            sdk_key: text("sdkKey"),
+            event_architecture: js::truthy(json.get("isEventArchEnabled")),
+            collection_prefix: text("collectionPrefix"),
+            flags: Flags {
+                new_bucketing: js::truthy(json.get("isNB")),
+                new_bucketing_2: js::truthy(json.get("isNBv2")),
+            },
+            campaigns,
+            groups,
+            problems,
+            by_key,
+        })
+    }
+
+    /// The first campaign with this key.
+    pub fn campaign(&self, key: &str) -> Option<&Campaign> {
+        self.campaigns.get(*self.by_key.get(key)?)
+    }
+    /// The user's UUID in this account.
+    pub fn vwo_uuid(&self, user: &str) -> String {
+        crate::identity::vwo_uuid(&self.account_text, user)
+    }
+}
+
+impl fmt::Display for InvalidSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl std::error::Error for InvalidSettings {}
