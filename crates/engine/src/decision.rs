@@ -1,5 +1,6 @@
 //! What comes out of a decision: the answer, what to offer to the store, what to send, all as data.
 use crate::{
+    js,
     json::{Json, Object},
     settings::{Campaign, Goal, Variation},
 };
@@ -194,18 +195,15 @@ impl Set<'_> {
     }
 }
 
-impl<'a> Conversions<'a> {
-    /// Campaign id and goal as the event architecture lists them: each campaign once, the last counts.
-    pub fn metrics(&self) -> Vec<(String, &'a Goal)> {
-        let places = self
-            .each
-            .iter()
-            .enumerate()
-            .map(|(place, each)| (each.campaign.id_text.clone(), Json::Number(place as f64)));
-        let ordered: Object = places.collect();
+impl Conversions<'_> {
+    /// Ids of campaigns and goals as the event architecture lists them: each campaign once, the last goal counts.
+    pub fn metrics(&self) -> Vec<(String, String)> {
+        let goal = |goal: &Goal| goal.id.as_ref().and_then(|id| js::text(id).ok()).unwrap_or("undefined".to_owned());
+        let pairs = self.each.iter().map(|each| (each.campaign.id_text.clone(), Json::String(goal(each.goal))));
+        let ordered: Object = pairs.collect();
         ordered
             .iter()
-            .filter_map(|(id, place)| Some((id.to_owned(), self.each.get(place.as_number()? as usize)?.goal)))
+            .map(|(campaign, goal)| (campaign.to_owned(), goal.as_str().unwrap_or_default().to_owned()))
             .collect()
     }
 }

@@ -1,5 +1,6 @@
 //! What JavaScript makes of a value when it needs another type, as far as decisions depend on it.
 use crate::json::{Json, Object};
+use std::borrow::Cow;
 
 /// Where the official SDK throws, and so answers nothing: the reason, for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,10 +176,10 @@ pub(crate) fn first_entry(value: Option<&Json>) -> Result<(String, Json), Thrown
 }
 
 /// What `for (i = 0; i < value.length; i++) value[i]` visits; `None` is undefined, after which everything throws.
-pub(crate) fn elements(value: &Json) -> Vec<Option<Json>> {
+pub(crate) fn elements(value: &Json) -> Vec<Option<Cow<'_, Json>>> {
     match value {
-        Json::Array(items) => items.iter().cloned().map(Some).collect(),
-        Json::String(text) => text.chars().map(|letter| Some(Json::String(letter.into()))).collect(),
+        Json::Array(items) => items.iter().map(Cow::Borrowed).map(Some).collect(),
+        Json::String(text) => text.chars().map(|letter| Some(Cow::Owned(Json::String(letter.into())))).collect(),
         Json::Object(object) => {
             let length = object.get("length").map_or(f64::NAN, number);
             let mut found = Vec::new();
@@ -186,7 +187,7 @@ pub(crate) fn elements(value: &Json) -> Vec<Option<Json>> {
                 if index as f64 >= length || length.is_nan() {
                     break;
                 }
-                found.push(object.get(&index.to_string()).cloned());
+                found.push(object.get(&index.to_string()).map(Cow::Borrowed));
             }
             found
         }

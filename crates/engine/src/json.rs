@@ -97,16 +97,28 @@ impl Object {
 
 impl FromIterator<(String, Json)> for Object {
     fn from_iter<I: IntoIterator<Item = (String, Json)>>(pairs: I) -> Self {
-        let mut kept: Vec<(String, Json)> = pairs.into_iter().collect();
-        let mut last = HashMap::with_capacity(if kept.len() > 1 { kept.len() } else { 0 });
-        if kept.len() > 1 {
-            for (key, value) in &mut kept {
-                last.insert(key.clone(), std::mem::take(value));
+        const FEW: usize = 16; // so many are compared faster than hashed
+        let mut kept: Vec<(String, Json)> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for (key, value) in pairs {
+            if kept.len() == FEW && places.is_empty() {
+                places.extend(kept.iter().enumerate().map(|(place, (key, _))| (key.clone(), place)));
             }
-            kept.retain_mut(|(key, value)| last.remove(key).map(|newest| *value = newest).is_some());
-            if kept.iter().any(|(key, _)| array_index(key).is_some()) {
-                kept.sort_by_key(|(key, _)| array_index(key).unwrap_or(u64::MAX)); // stable: the others keep their order
+            let known = match places.is_empty() {
+                true => kept.iter_mut().find(|(known, _)| *known == key),
+                false => places.get(&key).and_then(|place| kept.get_mut(*place)),
+            };
+            if let Some((_, known)) = known {
+                *known = value;
+                continue;
             }
+            if !places.is_empty() {
+                places.insert(key.clone(), kept.len());
+            }
+            kept.push((key, value));
+        }
+        if kept.iter().any(|(key, _)| array_index(key).is_some()) {
+            kept.sort_by_key(|(key, _)| array_index(key).unwrap_or(u64::MAX)); // stable: the others keep their order
         }
         Self(kept)
     }

@@ -106,7 +106,7 @@ fn compile(dsl: Option<&Json>, problems: &mut Vec<String>) -> Node {
 }
 
 fn compile_all(list: &Json, problems: &mut Vec<String>) -> Vec<Node> {
-    js::elements(list).iter().map(|element| compile(element.as_ref(), problems)).collect()
+    js::elements(list).iter().map(|element| compile(element.as_deref(), problems)).collect()
 }
 
 fn evaluate(node: &Node, variables: Variables<'_>) -> Result<bool, Thrown> {

@@ -1,5 +1,6 @@
 //! Every case of the corpus, which is what vwo-node-sdk 1.73.0 answered: results, sets and tracking calls are equal,
 //! except where one of the rules at the end of this file applies.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 #[path = "corpus/calls.rs"]
 mod calls;
 #[path = "corpus/launched.rs"]
@@ -7,7 +8,7 @@ mod launched;
 
 use flate2::read::GzDecoder;
 use launched::{Answer, Launched, Reading};
-use stayput_engine::{Json, Launch, Object, Settings, untyped};
+use stayput_engine::{Json, Object, Settings, untyped};
 use std::{
     collections::{BTreeMap, HashMap},
     fs::File,
@@ -23,22 +24,13 @@ fn single_calls_are_answered_as_the_official_sdk_answers_them() {
         let (mut equal, mut ruled, mut clients) = (0, 0, HashMap::new());
         for row in rows(&name, "jsonl.gz") {
             let launched = client(&mut clients, &name, &settings, &row);
-            let stored = row.get("stored");
-            let find = |_: &str, key: &str| match row.get("getMode") {
-                None => stored?.get(key),
-                Some(_) => None, // a promise is no record
-            };
-            let fails = row.get("getMode").and_then(Json::as_str) == Some("throws");
-            let reading = if fails { Reading::Fails } else { Reading::Finds(&find) };
-            let (ours, theirs) = (launched.answer(&row, &reading), official(&row));
-            if ours == theirs {
-                equal += 1;
-                continue;
+            match compare(launched, &row) {
+                None => equal += 1,
+                Some(rule) => {
+                    *rules.entry(rule).or_insert(0) += 1;
+                    ruled += 1;
+                }
             }
-            let rule = rule(&launched.settings, &row);
-            let rule = rule.unwrap_or_else(|| panic!("{}\nours   {ours:#?}\ntheirs {theirs:#?}", text(&row)));
-            *rules.entry(rule).or_insert(0) += 1;
-            ruled += 1;
         }
         println!("{name}: {equal} equal, {ruled} by a rule");
         total = (total.0 + equal, total.1 + ruled);
@@ -78,6 +70,46 @@ fn sequences_leave_the_results_and_records_that_the_official_sdk_leaves() {
     }
     println!("{total} sequences equal");
     assert_eq!(total, 27 * 60, "every sequence was looked at");
+}
+
+/// Settings and calls full of what nobody should write: odd weights, damaged segments, half groups, repeated keys.
+#[test]
+fn odd_settings_mean_what_they_mean_to_the_official_sdk() {
+    let (mut equal, mut rules) = (0, BTreeMap::new());
+    for file in read(&data().with_file_name("odd.jsonl.gz")) {
+        let settings = text(file.get("settings").unwrap());
+        let dead = Settings::parse(settings.as_bytes()).is_err();
+        let mut clients = HashMap::new();
+        for row in list(&file, "rows") {
+            if dead {
+                let nothing = [Some(&Json::Null), Some(&Json::Bool(false))].contains(&row.get("result"));
+                assert!(nothing, "these settings are alive: {}", text(row));
+                continue;
+            }
+            match compare(client(&mut clients, "odd", settings.as_bytes(), row), row) {
+                None => equal += 1,
+                Some(rule) => *rules.entry(rule).or_insert(0) += 1,
+            }
+        }
+    }
+    println!("odd: {equal} equal, by a rule: {rules:#?}");
+    assert!(equal > 3_000 && rules.values().sum::<i32>() < 200);
+}
+
+/// The rule by which an answer differs; `None` if it is equal.
+fn compare(launched: &Launched, row: &Json) -> Option<&'static str> {
+    let find = |_: &str, key: &str| match row.get("getMode") {
+        None => row.get("stored")?.get(key),
+        Some(_) => None, // a promise is no record
+    };
+    let fails = row.get("getMode").and_then(Json::as_str) == Some("throws");
+    let reading = if fails { Reading::Fails } else { Reading::Finds(&find) };
+    let (ours, theirs) = (launched.answer(row, &reading), official(row));
+    if ours == theirs {
+        return None;
+    }
+    let rule = rule(&launched.settings, row);
+    Some(rule.unwrap_or_else(|| panic!("{}\nours   {ours:#?}\ntheirs {theirs:#?}", text(row))))
 }
 
 /// The storages of the corpus: one keeps the last record, one unites goals.
@@ -167,7 +199,7 @@ fn client<'a>(clients: &'a mut HashMap<String, Launched>, name: &str, settings: 
     let options = row.get("launch").cloned().unwrap_or(Json::Object(Object::default()));
     clients.entry(format!("{storage} {}", text(&options))).or_insert_with(|| Launched {
         settings: Settings::parse(settings).unwrap(),
-        launch: untyped::read_launch(&options).unwrap_or(Launch::default()),
+        launch: untyped::read_launch(&options).unwrap_or_default(),
         storage,
         earlier_prefix: AFTER_EVENT_ARCH.contains(&name).then_some("eu01"),
     })
@@ -182,11 +214,14 @@ fn settings_files() -> Vec<(String, Vec<u8>)> {
 }
 
 fn rows(name: &str, ending: &str) -> Vec<Json> {
-    let Ok(file) = File::open(data().join(format!("{name}.{ending}"))) else {
-        assert_eq!(name, "empty-campaigns", "only settings without campaigns have no sequences");
-        return Vec::new();
-    };
-    BufReader::new(GzDecoder::new(file)).lines().map(|line| Json::parse(line.unwrap().as_bytes()).unwrap()).collect()
+    let path = data().join(format!("{name}.{ending}"));
+    // Only settings without campaigns have no sequences.
+    if path.exists() || name != "empty-campaigns" { read(&path) } else { Vec::new() }
+}
+
+fn read(path: &Path) -> Vec<Json> {
+    let lines = BufReader::new(GzDecoder::new(File::open(path).unwrap())).lines();
+    lines.map(|line| Json::parse(line.unwrap().as_bytes()).unwrap()).collect()
 }
 
 fn list<'a>(row: &'a Json, name: &str) -> &'a [Json] {

@@ -1,4 +1,5 @@
 //! Vectors that the functions of vwo-node-sdk 1.73.0 gave: every row is equal.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 use stayput_engine::{
     Answer, Context, Held, Json, Launch, Object, Request, Segments, Settings, Storage, Variables, allocate,
     allocate_numbers, bucket, decide, hash, hash_units, untyped, vwo_uuid,
@@ -105,6 +106,22 @@ fn segments() {
         assert_eq!(Some(&Json::Bool(found)), row.get("result"), "{}", serde_json::to_string(row).unwrap());
     }
     assert_eq!(rows.as_array().unwrap().len(), 135);
+}
+
+/// Patterns of every kind, what JavaScript refuses among them, and whether the SDK found them in a text.
+#[test]
+fn regular_expressions() {
+    let rows = Json::parse(&std::fs::read(path("regex")).unwrap()).unwrap();
+    for row in rows.as_array().unwrap() {
+        let [pattern, text, expected] = row.as_array().unwrap() else { panic!("{row:?}") };
+        let operand = Json::String(format!("regex({})", pattern.as_str().unwrap()));
+        let object = |key: &str, value: Json| Json::Object([(key.to_owned(), value)].into_iter().collect());
+        let dsl = object("custom_variable", object("k", operand));
+        let variables: Object = [("k".to_owned(), text.clone())].into_iter().collect();
+        let found = Segments::compile(&dsl, &mut Vec::new()).matches(Variables::custom(Some(&variables)));
+        assert_eq!(&Json::Bool(found), expected, "{row:?}");
+    }
+    assert_eq!(rows.as_array().unwrap().len(), 1800);
 }
 
 #[test]

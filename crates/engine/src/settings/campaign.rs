@@ -119,7 +119,7 @@ impl Campaign {
         let list = |name: &str| js::elements(json.get(name).unwrap_or(&nothing));
         let mut variations = Vec::new();
         for (place, variation) in list("variations").iter().enumerate() {
-            match variation {
+            match variation.as_deref() {
                 Some(Json::Null) | None => return Err(format!("variations[{place}] must be an object")),
                 Some(variation) => variations.push(Variation::read(variation, &mut own)),
             }
@@ -156,7 +156,7 @@ impl Campaign {
             old_bucketing_2: truth("isOBv2"),
             segments,
             variations_are_odd: odd,
-            goals: list("goals").iter().map(|goal| readable(goal.as_ref()).map(Goal::read)).collect(),
+            goals: list("goals").iter().map(|goal| readable(goal.as_deref()).map(Goal::read)).collect(),
             variables: variables(json.get("variables").unwrap_or(&nothing)),
             key,
         })
@@ -231,7 +231,7 @@ fn variables(json: &Json) -> Vec<Option<Variable>> {
     let text = |json: &Json, key: &str| json.get(key).and_then(Json::as_str).map(str::to_owned);
     let read =
         |json: &Json| Variable { key: text(json, "key"), kind: text(json, "type"), value: json.get("value").cloned() };
-    js::elements(json).iter().map(|variable| readable(variable.as_ref()).map(read)).collect()
+    js::elements(json).iter().map(|variable| readable(variable.as_deref()).map(read)).collect()
 }
 fn find_variable<'a>(list: &'a [Option<Variable>], key: &str) -> Result<Option<&'a Variable>, Thrown> {
     first(list, |variable| variable.key.as_deref() == Some(key))

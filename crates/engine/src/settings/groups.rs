@@ -87,7 +87,7 @@ impl Group {
             members: members.map(|ids| ids.iter().filter_map(place).collect()),
             priority: match json.get("p") {
                 Some(Json::Null) => None,
-                Some(order) => Some(js::elements(order).into_iter().flatten().collect()),
+                Some(order) => Some(js::elements(order).into_iter().flatten().map(Cow::into_owned).collect()),
                 None => Some(Vec::new()),
             },
             weights: match json.get("wt") {

@@ -105,10 +105,10 @@ impl Maker<'_> {
     }
 
     fn metrics(&self, conversions: &Conversions<'_>) -> Json {
-        let metric = conversions.metrics().into_iter().map(|(campaign, goal)| {
-            let id = goal.id.as_ref().and_then(Json::as_number).unwrap_or_default();
-            (format!("id_{campaign}"), Json::Array(vec![format!("g_{id}").as_str().into()]))
-        });
+        let metric = conversions
+            .metrics()
+            .into_iter()
+            .map(|(campaign, goal)| (format!("id_{campaign}"), Json::Array(vec![format!("g_{goal}").as_str().into()])));
         let mut meta = fields([("metric", Json::Object(metric.collect()))]);
         if let Some(revenue) = self.revenue() {
             meta.extend(conversions.revenue_properties.iter().map(|property| (property.clone(), revenue.clone())));
@@ -137,7 +137,7 @@ impl Maker<'_> {
         fields([("visitor_ua", text(self.context.user_agent)), ("visitor_ip", text(self.context.ip_address))])
     }
     fn sdk_key(&self) -> Json {
-        self.settings.sdk_key.as_deref().unwrap_or_default().into()
+        self.settings.sdk_key.as_deref().map_or(Json::Null, Json::from)
     }
     fn reporting(&self) -> Fields {
         let mut all = self.who();
@@ -203,7 +203,8 @@ fn fields<const N: usize>(pairs: [(&str, Json); N]) -> Fields {
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 fn object(fields: Fields) -> Json {
-    Json::Object(fields.into_iter().collect())
+    // undefined is left out; only an account without sdkKey brings one
+    Json::Object(fields.into_iter().filter(|(_, value)| *value != Json::Null).collect())
 }
 fn get(query: Fields) -> Json {
     object(fields([("via", "GET".into()), ("properties", object(query))]))

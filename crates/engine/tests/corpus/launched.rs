@@ -50,9 +50,14 @@ impl Launched {
         let explained = explain(settings, context, &call.request, storage).0;
         assert_eq!(format!("{decision:?}"), format!("{explained:?}"), "an explained decision is the same");
         Answer {
-            result: decision.answer.to_json(self.launch.development),
+            result: decision.answer.to_json(self.launch.development).map(written),
             sets: decision.sets.iter().map(stayput_engine::Set::to_json).collect(),
             tracks: calls(settings, context, self, &decision.events),
         }
     }
+}
+
+/// As JSON writes it: what is no finite number is null.
+fn written(json: Json) -> Json {
+    Json::parse(serde_json::to_string(&json).unwrap_or_default().as_bytes()).unwrap_or_default()
 }

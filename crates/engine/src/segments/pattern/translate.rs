@@ -20,6 +20,11 @@ pub(super) fn translate(pattern: &str) -> Option<Translated> {
     let names = group_names(&units);
     let mut reader = Reader { units, at: 0, names, out: String::with_capacity(pattern.len()), regular: true };
     reader.pattern()?;
+    if !reader.regular {
+        // Now that the engine is known, once more in its spelling.
+        (reader.at, reader.out) = (0, String::new());
+        reader.pattern()?;
+    }
     Some(Translated { text: reader.out, regular: reader.regular })
 }
 
@@ -29,21 +34,31 @@ struct Reader {
     /// The capturing groups of the whole pattern, in order.
     names: Vec<Option<Vec<u32>>>,
     out: String,
+    /// Nothing irregular was met, in this reading or an earlier one.
     regular: bool,
 }
 
 /// Sorted or not, overlapping or not: ranges of UTF-16 units.
 type Units = Vec<(u32, u32)>;
 
+/// An open group.
+struct Group {
+    closing: &'static str,
+    last: Last,
+}
+
+/// What a quantifier would repeat.
 #[derive(Clone, Copy, PartialEq)]
 enum Last {
     Nothing,
     Atom,
+    /// A lookahead: JavaScript may repeat it, the engine may not.
+    Ahead,
 }
 
 impl Reader {
     fn pattern(&mut self) -> Option<()> {
-        let mut open = Vec::new(); // of each open group: whether it may be repeated
+        let mut open = Vec::new();
         let mut last = Last::Nothing;
         while let Some(unit) = self.next() {
             last = match char::from_u32(unit) {
@@ -58,20 +73,25 @@ impl Reader {
                     Last::Nothing
                 }
                 Some(')') => {
-                    self.out.push(')');
-                    if open.pop()? { Last::Atom } else { Last::Nothing }
+                    let group: Group = open.pop()?;
+                    self.out.push_str(group.closing);
+                    group.last
                 }
                 Some('*' | '+' | '?') if last == Last::Nothing => return None,
+                Some(sign @ ('*' | '+' | '?')) if last == Last::Ahead => self.repeat_ahead(sign == '+'),
                 Some(sign @ ('*' | '+' | '?')) => {
                     self.out.push(sign);
                     self.lazy()
                 }
                 Some('{') => match self.counts() {
                     Some(_) if last == Last::Nothing => return None,
-                    Some((least, most)) => {
-                        self.repeat(least, most)?;
-                        self.lazy()
-                    }
+                    Some((least, most)) => match last {
+                        Last::Ahead if most.is_none_or(|most| least <= most) => self.repeat_ahead(least > 0),
+                        _ => {
+                            self.repeat(least, most)?;
+                            self.lazy()
+                        }
+                    },
                     None => self.literal(unit)?,
                 },
                 Some('.') => self.class(&ANY_BUT_LINE_ENDS.to_vec(), true),
@@ -86,22 +106,23 @@ impl Reader {
         open.is_empty().then_some(())
     }
 
-    /// After `(`: whether the group may be repeated.
-    fn group(&mut self) -> Option<bool> {
+    /// After `(`.
+    fn group(&mut self) -> Option<Group> {
+        const PLAIN: Group = Group { closing: ")", last: Last::Atom };
         if !self.take("?") {
             self.out.push('(');
-            return Some(true);
+            return Some(PLAIN);
         }
-        for (sign, repeatable) in [("=", true), ("!", true), ("<=", false), ("<!", false)] {
+        for (sign, last) in [("=", Last::Ahead), ("!", Last::Ahead), ("<=", Last::Nothing), ("<!", Last::Nothing)] {
             if self.take(sign) {
                 self.regular = false;
-                let _ = write!(self.out, "(?{sign}");
-                return Some(repeatable);
+                let _ = write!(self.out, "(?:(?{sign}");
+                return Some(Group { closing: "))", last });
             }
         }
         if self.take(":") {
             self.out.push_str("(?:");
-            return Some(true);
+            return Some(PLAIN);
         }
         if !self.take("<") {
             return None;
@@ -109,7 +130,7 @@ impl Reader {
         let name = self.name()?;
         self.out.push('(');
         let same = self.names.iter().flatten().filter(|known| **known == name).count();
-        (same == 1).then_some(true)
+        (same == 1).then_some(PLAIN)
     }
 
     fn name(&mut self) -> Option<Vec<u32>> {
@@ -128,10 +149,10 @@ impl Reader {
     fn escape(&mut self) -> Option<Last> {
         let unit = self.next()?;
         match char::from_u32(unit) {
-            Some('b') => return Some(self.assertion(r"(?-u:\b)")),
-            Some('B') => {
-                return Some(self.assertion(r"(?:(?-u:\b{start-half})(?-u:\b{end-half})|(?:[0-9A-Za-z_]{0}(?-u:\B)))"));
-            }
+            Some('b') if self.regular => return Some(self.assertion(r"(?-u:\b)")),
+            Some('B') if self.regular => return Some(self.assertion(r"(?-u:\B)")),
+            Some('b') => return Some(self.assertion(&format!("(?:(?<={W})(?!{W})|(?<!{W})(?={W}))"))),
+            Some('B') => return Some(self.assertion(&format!("(?:(?<={W})(?={W})|(?<!{W})(?!{W}))"))),
             Some('k') if self.names.iter().any(Option::is_some) => {
                 let name = self.take("<").then(|| self.name())??;
                 let group = self.names.iter().position(|known| known.as_ref() == Some(&name))?;
@@ -291,6 +312,15 @@ impl Reader {
         };
         Some(())
     }
+    /// Once says as much as any number of times; perhaps never says nothing.
+    fn repeat_ahead(&mut self, needed: bool) -> Last {
+        if !needed {
+            self.out.pop();
+            self.out.push_str("|)");
+        }
+        self.take("?");
+        Last::Nothing
+    }
     fn lazy(&mut self) -> Last {
         if self.take("?") {
             self.out.push('?');
@@ -303,7 +333,7 @@ impl Reader {
     }
     fn reference(&mut self, group: usize) -> Last {
         self.regular = false;
-        let _ = write!(self.out, r"(?:\{group})");
+        let _ = write!(self.out, r"(?({group})\{group}|)");
         Last::Atom
     }
     fn literal(&mut self, unit: u32) -> Option<Last> {
@@ -350,6 +380,7 @@ impl Reader {
 
 const LINE_ENDS: [(u32, u32); 3] = [(0xa, 0xa), (0xd, 0xd), (0x2028, 0x2029)];
 const ANY_BUT_LINE_ENDS: [(u32, u32); 3] = LINE_ENDS; // negated where it is used
+const W: &str = "[0-9A-Z_a-z]";
 const DIGITS: [(u32, u32); 1] = [(0x30, 0x39)];
 const WORD: [(u32, u32); 4] = [(0x30, 0x39), (0x41, 0x5a), (0x5f, 0x5f), (0x61, 0x7a)];
 const SPACE: [(u32, u32); 10] = [
