@@ -7,7 +7,7 @@ use crate::{
     decision::{Answer, Decision, Event, Offered, Seen, Set},
     explain::{Reason, Silent, Step, Trace},
     groups,
-    held::{Held, Storage},
+    held::{GoalList, Held, Storage},
     js::Thrown,
     request::{Context, Request},
     segments::Variables,
@@ -184,8 +184,20 @@ impl<'a: 'h, 'h, 't, T: Trace<'a>> Flow<'a, 'h, 't, T> {
         }
     }
 
-    /// What storage holds for a campaign, before anything that the caller lays over it.
+    /// What storage holds for a campaign by now: in one call of `track`, a campaign sees what those before it stored.
     fn held(&self, campaign: &Campaign) -> Option<Held<'h>> {
+        let own = self.sets.iter().rev().find(|set| set.campaign == campaign.key);
+        own.map_or_else(
+            || self.read(campaign),
+            |set| {
+                let goal = if let Some(Cow::Borrowed(goal)) = set.goal { goal } else { "" };
+                Some(Held { variation: set.variation, goals: GoalList::Joined(goal), by: None })
+            },
+        )
+    }
+
+    /// What was read.
+    fn read(&self, campaign: &Campaign) -> Option<Held<'h>> {
         match self.storage {
             Storage::Read(read) => read(&campaign.key).filter(|held| !held.variation.is_empty()),
             Storage::None | Storage::Unread => None,
@@ -314,7 +326,7 @@ impl<'a: 'h, 'h, 't, T: Trace<'a>> Flow<'a, 'h, 't, T> {
         if matches!(self.storage, Storage::None) {
             return;
         }
-        let held = self.held(campaign).filter(|held| held.variation != found.name);
+        let held = self.read(campaign).filter(|held| held.variation != found.name);
         let offered = Offered {
             campaign: &campaign.key,
             variation: found.name,

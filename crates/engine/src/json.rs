@@ -1,10 +1,16 @@
 //! JSON as JavaScript holds it: every number a double, and the keys of an object in JavaScript's order.
+mod key;
+
+use key::Key;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{MapAccess, SeqAccess, Visitor},
     ser::SerializeMap,
 };
-use std::{collections::HashMap, fmt};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
 /// A JSON value. Unlike `serde_json::Value` it remembers which key of an object came first, which decides what a
 /// segment means.
@@ -27,7 +33,7 @@ pub enum Json {
 
 /// An object: whole-number keys first and ascending, then the others as they came; of equal keys the last value counts.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Object(Vec<(String, Json)>);
+pub struct Object(Vec<(Key, Json)>);
 
 impl Json {
     /// Reads text.
@@ -79,11 +85,11 @@ impl Json {
 impl Object {
     /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&Json> {
-        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+        self.0.iter().find(|(name, _)| **name == *key).map(|(_, value)| value)
     }
     /// Keys and values in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Json)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value))
+        self.0.iter().map(|(key, value)| (&**key, value))
     }
     /// Whether it has no keys.
     pub fn is_empty(&self) -> bool {
@@ -97,37 +103,46 @@ impl Object {
 
 impl FromIterator<(String, Json)> for Object {
     fn from_iter<I: IntoIterator<Item = (String, Json)>>(pairs: I) -> Self {
-        const FEW: usize = 16; // so many are compared faster than hashed
-        let mut kept: Vec<(String, Json)> = Vec::new();
-        let mut places: HashMap<String, usize> = HashMap::new();
-        for (key, value) in pairs {
-            if kept.len() == FEW && places.is_empty() {
-                places.extend(kept.iter().enumerate().map(|(place, (key, _))| (key.clone(), place)));
-            }
-            let known = match places.is_empty() {
-                true => kept.iter_mut().find(|(known, _)| *known == key),
-                false => places.get(&key).and_then(|place| kept.get_mut(*place)),
-            };
-            if let Some((_, known)) = known {
-                *known = value;
-                continue;
-            }
-            if !places.is_empty() {
-                places.insert(key.clone(), kept.len());
-            }
-            kept.push((key, value));
-        }
-        if kept.iter().any(|(key, _)| array_index(key).is_some()) {
-            kept.sort_by_key(|(key, _)| array_index(key).unwrap_or(u64::MAX)); // stable: the others keep their order
-        }
-        Self(kept)
+        Self::of(pairs.into_iter().map(|(key, value)| (key.as_str().into(), value)).collect())
     }
+}
+
+impl Object {
+    fn of(mut pairs: Vec<(Key, Json)>) -> Self {
+        if repeats(&pairs) {
+            let mut last: HashMap<String, Json> = HashMap::with_capacity(pairs.len());
+            for (key, value) in &mut pairs {
+                last.insert(key.to_string(), std::mem::take(value));
+            }
+            pairs.retain_mut(|(key, value)| last.remove(&**key).map(|newest| *value = newest).is_some());
+        }
+        if pairs.iter().any(|(key, _)| array_index(key).is_some()) {
+            pairs.sort_by_key(|(key, _)| array_index(key).unwrap_or(u64::MAX)); // stable: the others keep their order
+        }
+        Self(pairs)
+    }
+}
+
+fn repeats(pairs: &[(Key, Json)]) -> bool {
+    const FEW: usize = 16; // so many are compared faster than hashed
+    if pairs.len() > FEW {
+        let mut seen = HashSet::with_capacity(pairs.len());
+        return !pairs.iter().all(|(key, _)| seen.insert(&**key));
+    }
+    let mut rest = pairs;
+    while let Some(((key, _), others)) = rest.split_first() {
+        if others.iter().any(|(other, _)| other == key) {
+            return true;
+        }
+        rest = others;
+    }
+    false
 }
 
 /// The number that `key` spells if JavaScript takes it for an index.
 pub(crate) fn array_index(key: &str) -> Option<u64> {
-    let plain =
-        key.len() <= 10 && key.bytes().all(|byte| byte.is_ascii_digit()) && (key == "0" || !key.starts_with('0'));
+    let canonical = key == "0" || !key.starts_with('0');
+    let plain = key.len() <= 10 && canonical && key.bytes().all(|byte| byte.is_ascii_digit());
     key.parse().ok().filter(|index| plain && *index < u64::from(u32::MAX))
 }
 
@@ -182,7 +197,7 @@ impl Serialize for Object {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (key, value) in &self.0 {
-            map.serialize_entry(key, value)?;
+            map.serialize_entry(&**key, value)?;
         }
         map.end()
     }
@@ -225,11 +240,11 @@ impl<'de> Deserialize<'de> for Json {
                 Ok(Json::Array(list))
             }
             fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Json, A::Error> {
-                let mut pairs: Vec<(String, Json)> = Vec::new();
+                let mut pairs: Vec<(Key, Json)> = Vec::new();
                 while let Some(pair) = fields.next_entry()? {
                     pairs.push(pair);
                 }
-                Ok(Json::Object(pairs.into_iter().collect()))
+                Ok(Json::Object(Object::of(pairs)))
             }
         }
         deserializer.deserialize_any(Reader)

@@ -3,7 +3,8 @@
 
 use stayput::{Assignment, ClaimId, Claimed, Goals, Key, Kind, Scope, Timestamp};
 use stayput_engine::{
-    Answer, Context, Decision, Event, Held, Json, Object, Request, Settings, Settled, Storage, Targets, decide, settle,
+    Answer, Context, Decision, Event, Held, Json, Listed, Object, Request, Settings, Settled, Storage, Targets, decide,
+    settle,
 };
 
 /// One campaign `c` of two variations, all users in the one with this name.
@@ -205,4 +206,16 @@ fn data_of_another_campaign_does_not_speak_of_this_one() {
     };
     assert_eq!(with(&other), r#"Variation(Some("A"))"#);
     assert_eq!(with(&own), r#"Variation(Some("B"))"#);
+}
+
+#[test]
+fn a_campaign_named_twice_converts_once() {
+    let settings = settings("A", "");
+    let before = Store::holding("A").0.unwrap();
+    let read = |_: &str| Some(Held::from(&before));
+    let campaigns = Targets::Several(vec![Listed::Key("c"), Listed::Key("c")]);
+    let decision = decide(&settings, &user("user"), &Request::Track { campaigns, goal: "g" }, Storage::Read(&read));
+    assert_eq!(decision.answer, Answer::Tracked(Some(vec![("c".into(), false)])), "the second answer counts");
+    let [Event::Converted(conversions)] = decision.events.as_slice() else { panic!("{decision:?}") };
+    assert_eq!((conversions.each.len(), decision.offers.len(), decision.sets.len()), (1, 1, 1));
 }

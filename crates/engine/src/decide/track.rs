@@ -143,7 +143,7 @@ impl<'a: 'h, 'h, T: Trace<'a>> Flow<'a, 'h, '_, T> {
         {
             return Err(Thrown("eventProperties is null"));
         }
-        let seen = self.held(campaign).is_some_and(|held| held.goals.contains(identifier));
+        let seen = self.read(campaign).is_some_and(|held| held.goals.contains(identifier));
         let once = stores
             && !again
             && !seen
