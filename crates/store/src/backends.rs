@@ -4,9 +4,13 @@ mod file;
 mod memory;
 #[cfg(feature = "stayput")]
 mod stayput;
+#[cfg(feature = "postgres")]
+mod postgres;
 
 #[cfg(feature = "file")]
 pub use file::{File, FileOptions, FileStats};
 pub use memory::Memory;
 #[cfg(feature = "stayput")]
 pub use stayput::Stayput;
+#[cfg(feature = "postgres")]
+pub use postgres::Postgres;

@@ -1,4 +1,6 @@
 //! A store from one URL: `scheme:place?option=value&…`.
+#[cfg(feature = "postgres")]
+use crate::backends::Postgres;
 use crate::{Error, Result, ScanStore, backends::Memory, layers::Retention};
 use percent_encoding::percent_decode_str;
 use std::{sync::Arc, time::Duration};
@@ -10,6 +12,8 @@ pub const SCHEMES: &[&str] = &[
     "stayput",
     #[cfg(feature = "file")]
     "file",
+    #[cfg(feature = "postgres")]
+    "postgres",
 ];
 
 /// The parts of a store's URL. Options are taken out one by one; one that nobody takes is an error.
@@ -17,6 +21,7 @@ pub const SCHEMES: &[&str] = &[
 pub struct StoreUrl {
     scheme: String,
     place: String,
+    raw_place: String,
     options: Vec<(String, String)>,
 }
 
@@ -43,6 +48,8 @@ pub async fn open(url: &str) -> Result<Arc<dyn ScanStore>> {
         }
         #[cfg(feature = "file")]
         "file" => open_file(url)?,
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => Arc::new(Postgres::open(url).await?),
         other => {
             let known: Vec<String> = SCHEMES.iter().map(|scheme| format!("{scheme}:")).collect();
             let message = format!("there is no store \"{other}:\"; this build has {}", known.join(", "));
@@ -95,7 +102,7 @@ impl StoreUrl {
             let (name, value) = option.split_once('=').unwrap_or((option, ""));
             options.push((decode(name)?, decode(value)?));
         }
-        Ok(Self { scheme: scheme.to_ascii_lowercase(), place: decode(place)?, options })
+        Ok(Self { scheme: scheme.to_ascii_lowercase(), place: decode(place)?, raw_place: place.into(), options })
     }
     /// What stands before the colon, in lower case.
     pub fn scheme(&self) -> &str {
@@ -109,6 +116,11 @@ impl StoreUrl {
     pub fn host(&self) -> &str {
         let place = self.place.strip_prefix("//").unwrap_or(&self.place);
         place.strip_suffix('/').unwrap_or(place)
+    }
+    /// The same before percent escapes were decoded, for stores whose place has parts: a password may hold any of the
+    /// characters that part them.
+    pub fn raw_place(&self) -> &str {
+        &self.raw_place
     }
     /// Takes the option `name`; given twice, the last one counts.
     pub fn option(&mut self, name: &str) -> Option<String> {

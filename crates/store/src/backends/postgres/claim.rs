@@ -1,0 +1,95 @@
+//! Claims: create or look in one round trip, and replace exactly what was looked at in a second if need be.
+use super::{
+    pool::{Call, Pool},
+    row::{self, Columns, Moment},
+    sql::Statements,
+};
+use crate::{Assignment, Claimed, Offer, Result, Timestamp};
+use deadpool_postgres::tokio_postgres::Row;
+
+/// An offer that has no answer yet, and where that belongs.
+#[derive(Clone, Copy)]
+struct Ask<'a> {
+    place: usize,
+    offer: &'a Offer,
+}
+
+/// What came of looking.
+enum Look {
+    Settled(Claimed),
+    /// The row is to become what the answer holds, if it still is this version.
+    Swap(Claimed, String),
+    /// A rival created it while we were about to.
+    Again,
+}
+
+/// Joins each of `offers` with what is held; the caller has seen to it that their keys differ.
+pub(super) async fn claim(pool: &Pool, statements: &Statements, offers: &[Offer]) -> Result<Vec<Claimed>> {
+    let mut answers: Vec<(usize, Claimed)> = Vec::with_capacity(offers.len());
+    let mut left: Vec<Ask<'_>> = offers.iter().enumerate().map(|(place, offer)| Ask { place, offer }).collect();
+    // Each round somebody's claim of a contended key is stored, and the caller's deadline ends the rest.
+    while !left.is_empty() {
+        // In the order of keys, so that no two batches wait for each other.
+        left.sort_by_key(|ask| &ask.offer.key);
+        let (mut swaps, mut again) = (Vec::new(), Vec::new());
+        for (ask, look) in left.iter().zip(look(pool, statements, &left).await?) {
+            match look {
+                Look::Settled(claimed) => answers.push((ask.place, claimed)),
+                Look::Swap(claimed, version) => swaps.push((*ask, claimed, version)),
+                Look::Again => again.push(*ask),
+            }
+        }
+        let swapped = swap(pool, statements, &swaps).await?;
+        for ((ask, claimed, _), swapped) in swaps.into_iter().zip(swapped) {
+            if swapped { answers.push((ask.place, claimed)) } else { again.push(ask) }
+        }
+        left = again;
+    }
+    answers.sort_unstable_by_key(|(place, _)| *place);
+    Ok(answers.into_iter().map(|(_, claimed)| claimed).collect())
+}
+
+async fn look(pool: &Pool, statements: &Statements, asks: &[Ask<'_>]) -> Result<Vec<Look>> {
+    // The rule says what an offer creates; only the times are the server's.
+    let created = |ask: &Ask<'_>| ask.offer.join(None, Timestamp::default()).claimed.held;
+    let created: Vec<Option<Assignment>> = asks.iter().map(created).collect();
+    let columns = asks.iter().zip(&created).map(|(ask, created)| Columns::creating(ask.offer, created.as_ref()));
+    let columns: Vec<Columns<'_>> = columns.collect();
+    let call = |columns| Call { statement: &statements.claim, params: Columns::params_to_claim(columns) };
+    let rows = pool.all(&columns.iter().map(call).collect::<Vec<_>>()).await?;
+    let seen = |(ask, rows): (&Ask<'_>, &Vec<Row>)| rows.first().map_or(Ok(Look::Again), |row| seen(ask.offer, row));
+    asks.iter().zip(&rows).map(seen).collect()
+}
+
+fn seen(offer: &Offer, row: &Row) -> Result<Look> {
+    let now = row::now(row)?;
+    let after = 1 + row::FIELDS;
+    if row::column::<Option<bool>>(row, after + 1, "made")?.is_some() {
+        let mut claimed = offer.join(None, now).claimed;
+        let expires: Option<Moment> = row::column(row, after + 2, "expiresAt")?;
+        if let Some(held) = &mut claimed.held {
+            held.expires_at = expires.map(|end| end.0);
+        }
+        return Ok(Look::Settled(claimed));
+    }
+    let version: Option<String> = row::column(row, after, "version")?;
+    let held = version.is_some().then(|| row::assignment(row, 1)).transpose()?;
+    let joined = offer.join(held, now);
+    Ok(match (joined.changed, version) {
+        (false, _) => Look::Settled(joined.claimed),
+        (true, Some(version)) => Look::Swap(joined.claimed, version),
+        (true, None) => Look::Again,
+    })
+}
+
+/// Whether each was still the version that was looked at.
+async fn swap(pool: &Pool, statements: &Statements, swaps: &[(Ask<'_>, Claimed, String)]) -> Result<Vec<bool>> {
+    if swaps.is_empty() {
+        return Ok(Vec::new());
+    }
+    let columns = swaps.iter().map(|(ask, claimed, version)| Columns::replacing(&ask.offer.key, claimed, version));
+    let columns: Vec<Columns<'_>> = columns.collect();
+    let call = |columns| Call { statement: &statements.swap, params: Columns::params_to_swap(columns) };
+    let rows = pool.all(&columns.iter().map(call).collect::<Vec<_>>()).await?;
+    Ok(rows.iter().map(|rows| !rows.is_empty()).collect())
+}

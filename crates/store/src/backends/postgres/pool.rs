@@ -1,0 +1,169 @@
+//! The one way to the server: a pool of connections, one deadline for each operation, and retries that are safe.
+use super::{failure, row::Params, sql::Statement};
+use crate::{BoxFuture, Error, ErrorKind, Result};
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool as Connections, RecyclingMethod, Runtime,
+    tokio_postgres::{self, Config, Row},
+};
+use futures_util::future::{join_all, join3};
+use std::{fmt, time::Duration};
+use tokio::time;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// How often one statement is sent on another connection after the first was lost: a restart leaves a dead one in
+/// every place of the pool, and a second is rarely dead too.
+const FRESH: usize = 2;
+
+pub(super) struct Pool {
+    connections: Connections,
+    tls: MakeRustlsConnect,
+    timeout: Duration,
+    /// A pooler stands in between that may change servers with each transaction: nothing is prepared, nothing is set.
+    pooler: bool,
+}
+
+/// One statement with its parameters.
+pub(super) struct Call<'a> {
+    pub(super) statement: &'a Statement,
+    pub(super) params: Params<'a>,
+}
+
+impl Pool {
+    pub(super) fn new(settings: super::address::Settings, pooler: bool) -> Result<Self> {
+        let super::address::Settings { config, tls, connections, timeout, connect, .. } = settings;
+        let manager =
+            Manager::from_config(config, tls.clone(), ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let connections = Connections::builder(manager).max_size(connections).create_timeout(Some(connect));
+        let connections = connections.runtime(Runtime::Tokio1).build();
+        let connections = connections.map_err(|_| failure::unavailable("the pool of connections cannot be made"))?;
+        Ok(Self { connections, tls, timeout, pooler })
+    }
+
+    /// Does `work` before its deadline.
+    pub(super) fn bounded<'a, T: Send + 'a>(
+        &'a self,
+        work: impl Future<Output = Result<T>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T>> {
+        Box::pin(async move {
+            time::timeout(self.timeout, work).await.unwrap_or_else(|_| {
+                // What made this one wait, a dead network say, waits in the idle connections too.
+                self.connections.retain(|_, _| false);
+                let message = format!("no answer within {}", humantime::format_duration(self.timeout));
+                Err(Error::new(ErrorKind::Timeout, super::NAME, message))
+            })
+        })
+    }
+
+    /// The rows of one statement.
+    pub(super) async fn rows(&self, statement: &Statement, params: Params<'_>) -> Result<Vec<Row>> {
+        Ok(self.all(&[Call { statement, params }]).await?.pop().unwrap_or_default())
+    }
+
+    /// The rows of each of `calls`, in one round trip and one transaction.
+    ///
+    /// Whoever sends several calls that write sends them in the order of their keys, so that no two wait for each other.
+    pub(super) async fn all(&self, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
+        let repeatable = calls.iter().all(|call| call.statement.repeatable);
+        let mut lost = 0;
+        loop {
+            let mut lease = self.lease().await?;
+            let error = match lease.send(calls).await {
+                Ok(rows) => {
+                    lease.is_idle = true;
+                    return Ok(rows);
+                }
+                Err(error) => error,
+            };
+            let is_lost = failure::is_lost(&error);
+            lease.is_idle = !is_lost;
+            if is_lost && repeatable && lost < FRESH {
+                lost += 1;
+            } else if !failure::is_collision(&error) {
+                return Err(failure::of(&error));
+            }
+        }
+    }
+
+    async fn lease(&self) -> Result<Lease<'_>> {
+        let connection = self.connections.get().await.map_err(|error| failure::of_pool(&error))?;
+        Ok(Lease { connection: Some(connection), pool: self, is_idle: false })
+    }
+}
+
+/// A connection on loan. It goes back to the pool only if it waits for nothing: whoever gets it next would wait too.
+struct Lease<'a> {
+    connection: Option<Object>,
+    pool: &'a Pool,
+    is_idle: bool,
+}
+
+impl Lease<'_> {
+    async fn send(&self, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>, tokio_postgres::Error> {
+        let Some(connection) = &self.connection else { return Ok(Vec::new()) };
+        if let [call] = calls {
+            return Ok(vec![self.rows(connection, call).await?]);
+        }
+        if !self.pool.pooler {
+            for call in calls {
+                connection.prepare_typed_cached(&call.statement.text, &call.statement.types).await?;
+            }
+        }
+        // Polled in this order first, hence sent in this order, before any is answered.
+        let begun = connection.batch_execute("BEGIN");
+        let answers = join_all(calls.iter().map(|call| self.rows(connection, call)));
+        let ended = connection.batch_execute("COMMIT");
+        let (begun, answers, ended) = join3(begun, answers, ended).await;
+        begun?;
+        let rows = answers.into_iter().collect::<Result<Vec<_>, _>>()?; // the first error; later ones only follow from it
+        ended?;
+        Ok(rows)
+    }
+    async fn rows(&self, connection: &Object, call: &Call<'_>) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let Statement { text, types, .. } = call.statement;
+        if self.pool.pooler {
+            let typed: Vec<_> = call.params.iter().copied().zip(types.iter().cloned()).collect();
+            connection.query_typed(text, &typed).await
+        } else {
+            let prepared = connection.prepare_typed_cached(text, types).await?;
+            connection.query(&prepared, &call.params).await
+        }
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take().filter(|_| !self.is_idle) else { return };
+        let connection = Object::take(connection);
+        // Without a pooler the server stops by itself (statement_timeout); behind one it has to be told.
+        if self.pool.pooler && !connection.is_closed() {
+            let (cancel, tls, timeout) = (connection.cancel_token(), self.pool.tls.clone(), self.pool.timeout);
+            tokio::spawn(async move {
+                // Nobody waits for it any more, and a server that cannot be told ends with its own limits.
+                let _ = time::timeout(timeout, cancel.cancel_query(tls)).await;
+                drop(connection);
+            });
+        }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("timeout", &self.timeout).field("pooler", &self.pooler).finish_non_exhaustive()
+    }
+}
+impl fmt::Debug for Call<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Call")
+    }
+}
+impl Pool {
+    /// A connection outside the pool, for what is done once.
+    pub(super) async fn alone(
+        config: &Config,
+        tls: &MakeRustlsConnect,
+    ) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
+        let (client, connection) = config.connect(tls.clone()).await?;
+        tokio::spawn(connection);
+        Ok(client)
+    }
+}

@@ -1,0 +1,171 @@
+//! The tables: made and changed by versioned steps, under a lock that only one client at a time holds.
+use super::failure::{self, refused};
+use crate::{Error, ErrorKind, Result};
+use deadpool_postgres::tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
+
+/// One change. Programs that know only `needs` steps or more still read and write the result.
+struct Step {
+    needs: usize,
+    sql: &'static str,
+}
+
+/// Never changed once released, only added to. `{schema}` is the schema, quoted.
+const STEPS: &[Step] = &[
+    // The order of keys is that of their bytes, whatever the database sorts by. What has a default may be left out by
+    // whoever inserts rows by hand.
+    Step {
+        needs: 1,
+        sql: r#"CREATE TABLE {schema}.stayput_assignments (
+            scope text COLLATE "C" NOT NULL DEFAULT 'default',
+            "userId" text COLLATE "C" NOT NULL,
+            kind text COLLATE "C" NOT NULL DEFAULT 'classic' CHECK (kind IN ('classic', 'fme')),
+            "campaignKey" text COLLATE "C" NOT NULL,
+            "variationName" text NOT NULL,
+            "goalIdentifier" text[] NOT NULL DEFAULT '{}',
+            "metaData" jsonb,
+            extra json,
+            "assignedAt" timestamptz NOT NULL DEFAULT now(),
+            "changedAt" timestamptz NOT NULL DEFAULT now(),
+            "expiresAt" timestamptz,
+            revision bigint NOT NULL DEFAULT 1,
+            epoch bigint NOT NULL DEFAULT 0,
+            "claimId" bigint NOT NULL DEFAULT 0,
+            "replacedVariation" text,
+            "goalClaimIds" bigint[] NOT NULL DEFAULT '{}',
+            "metaDataAt" timestamptz,
+            "metaDataText" text,
+            unknown bytea,
+            PRIMARY KEY (scope, "userId", kind, "campaignKey"),
+            CHECK (cardinality("goalIdentifier") = cardinality("goalClaimIds")))"#,
+    },
+    Step {
+        needs: 1,
+        sql: r#"CREATE INDEX stayput_assignments_expiry ON {schema}.stayput_assignments ("expiresAt")
+            WHERE "expiresAt" IS NOT NULL"#,
+    },
+];
+
+/// What Stayput does to its table.
+const PRIVILEGES: [&str; 4] = ["SELECT", "INSERT", "UPDATE", "DELETE"];
+
+/// The oldest PostgreSQL that is looked after when this is written.
+const OLDEST: u32 = 13;
+
+/// Brings the tables of `schema` up to date; refuses a server that is too old or tables that are too new.
+pub(super) async fn prepare(client: &mut Client, schema: &str) -> Result<()> {
+    let server =
+        one(client, "SELECT current_setting('server_version_num'), current_setting('server_encoding')").await?;
+    is_supported(text(&server, 0)?.parse().unwrap_or(0), text(&server, 1)?)?;
+    if version(client, schema).await? < STEPS.len() {
+        migrate(client, schema).await?;
+    }
+    let table = literal(&format!("{schema}.stayput_assignments"));
+    let held = PRIVILEGES.map(|right| format!("has_table_privilege({table}, '{right}')")).join(", ");
+    let held = one(client, &format!("SELECT {held}")).await?;
+    let missing: Vec<&str> =
+        PRIVILEGES.into_iter().enumerate().filter(|(i, _)| held.get(*i) != Some("t")).map(|(_, right)| right).collect();
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(refused(format!(
+            "the role lacks privileges: GRANT {} ON {schema}.stayput_assignments to it",
+            missing.join(", ")
+        ))),
+    }
+}
+
+/// Whether this server can be used; `version` is like 150018.
+fn is_supported(version: u32, encoding: &str) -> Result<()> {
+    if version / 10_000 < OLDEST {
+        let message = format!("PostgreSQL {} is too old: Stayput needs {OLDEST} or newer", version / 10_000);
+        return Err(refused(message));
+    }
+    match encoding {
+        "UTF8" => Ok(()),
+        other => {
+            Err(refused(format!("the database's encoding is {other}: Stayput needs one made with ENCODING 'UTF8'")))
+        }
+    }
+}
+
+/// How many steps were taken.
+async fn version(client: &Client, schema: &str) -> Result<usize> {
+    let table = literal(&format!("{schema}.stayput_schema"));
+    if text(&one(client, &format!("SELECT coalesce(to_regclass({table})::text, '')")).await?, 0)?.is_empty() {
+        return Ok(0);
+    }
+    let taken = format!("SELECT coalesce(max(version), 0), coalesce(max(needs), 0) FROM {schema}.stayput_schema");
+    let taken = one(client, &taken).await?;
+    let (version, needs): (usize, usize) =
+        (text(&taken, 0)?.parse().unwrap_or(0), text(&taken, 1)?.parse().unwrap_or(0));
+    match needs <= STEPS.len() {
+        true => Ok(version),
+        false => {
+            let message = "the tables belong to a newer version of Stayput, and this one cannot use them; update it";
+            Err(refused(message.into()))
+        }
+    }
+}
+
+async fn migrate(client: &mut Client, schema: &str) -> Result<()> {
+    let transaction = client.transaction().await.map_err(|error| failure::of(&error))?;
+    // The number is "stayput" in ASCII. The lock ends with the transaction, behind a pooler too.
+    let lock = "SET LOCAL statement_timeout = '60s'; SELECT pg_advisory_xact_lock(32497680634508660)";
+    transaction.batch_execute(lock).await.map_err(|error| failure::of(&error))?;
+    let begun = version(transaction.client(), schema).await?;
+    let mut sql = String::new();
+    if begun == 0 {
+        // Asked for first: IF NOT EXISTS wants the privilege to create one even where there is nothing to do.
+        let exists = format!(
+            "SELECT count(*) FROM pg_namespace WHERE quote_ident(nspname) = {0} OR '\"' || nspname || '\"' = {0}",
+            literal(schema)
+        );
+        if text(&one(transaction.client(), &exists).await?, 0)? == "0" {
+            sql.push_str(&format!("CREATE SCHEMA {schema};"));
+        }
+        sql.push_str(&format!(
+            "CREATE TABLE {schema}.stayput_schema (version int PRIMARY KEY, needs int NOT NULL, \
+             \"appliedAt\" timestamptz NOT NULL DEFAULT now());"
+        ));
+    }
+    for (i, step) in STEPS.iter().enumerate().skip(begun) {
+        let (change, version, needs) = (step.sql.replace("{schema}", schema), i + 1, step.needs);
+        sql.push_str(&format!("{change}; INSERT INTO {schema}.stayput_schema VALUES ({version}, {needs});"));
+    }
+    let done = async {
+        transaction.batch_execute(&sql).await?;
+        transaction.commit().await
+    };
+    done.await.map_err(|error| failure::of(&error))
+}
+
+/// Unprepared, so that poolers let it pass.
+async fn one(client: &Client, sql: &str) -> Result<SimpleQueryRow> {
+    let answer = client.simple_query(sql).await.map_err(|error| failure::of(&error))?;
+    let rows = answer.into_iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    rows.ok_or_else(unexpected)
+}
+fn text(row: &SimpleQueryRow, column: usize) -> Result<&str> {
+    row.try_get(column).ok().flatten().ok_or_else(unexpected)
+}
+fn unexpected() -> Error {
+    Error::new(ErrorKind::Refused, super::NAME, "the server does not answer as PostgreSQL does")
+}
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_supported;
+
+    #[test]
+    fn an_old_server_and_another_encoding_are_refused_in_one_sentence() {
+        assert!(is_supported(130_000, "UTF8").is_ok() && is_supported(180_001, "UTF8").is_ok());
+        let old = is_supported(120_022, "UTF8").map_err(|error| error.to_string());
+        assert_eq!(old, Err("postgres: PostgreSQL 12 is too old: Stayput needs 13 or newer".into()));
+        assert!(is_supported(150_000, "SQL_ASCII").is_err());
+    }
+}

@@ -1,0 +1,180 @@
+//! Every statement that Stayput sends once a store is open.
+use deadpool_postgres::tokio_postgres::types::Type;
+
+/// A statement, the types of its parameters (a pooler may not let us ask the server for them), and what to expect.
+#[derive(Debug)]
+pub(super) struct Statement {
+    pub(super) text: String,
+    pub(super) types: Vec<Type>,
+    /// Whether it may be sent again when its answer was lost.
+    pub(super) repeatable: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Statements {
+    pub(super) get: Statement,
+    pub(super) get_many: Statement,
+    pub(super) claim: Statement,
+    pub(super) swap: Statement,
+    pub(super) put: Statement,
+    pub(super) remove: Statement,
+    pub(super) user: Statement,
+    pub(super) erase: Statement,
+    pub(super) scan: Statement,
+    pub(super) scan_scope: Statement,
+    pub(super) purge: Statement,
+}
+
+/// The primary key, in the order of [`Key`](crate::Key).
+const KEY: [&str; 4] = ["scope", r#""userId""#, "kind", r#""campaignKey""#];
+
+/// What is held, in the order in which [`row`](super::row) reads and writes it, with the types that are sent.
+static FIELDS: [(&str, Type); 15] = [
+    (r#""variationName""#, Type::TEXT),
+    (r#""claimId""#, Type::INT8),
+    (r#""replacedVariation""#, Type::TEXT),
+    (r#""goalIdentifier""#, Type::TEXT_ARRAY),
+    (r#""goalClaimIds""#, Type::INT8_ARRAY),
+    (r#""metaData""#, Type::TEXT),
+    (r#""metaDataText""#, Type::TEXT),
+    (r#""metaDataAt""#, Type::TIMESTAMPTZ),
+    ("extra", Type::TEXT),
+    (r#""assignedAt""#, Type::TIMESTAMPTZ),
+    (r#""changedAt""#, Type::TIMESTAMPTZ),
+    (r#""expiresAt""#, Type::TIMESTAMPTZ),
+    ("revision", Type::INT8),
+    ("epoch", Type::INT8),
+    ("unknown", Type::BYTEA),
+];
+
+/// The server's clock, to the millisecond; the same all through one statement.
+const NOW: &str = "date_trunc('milliseconds', statement_timestamp())";
+/// [`Timestamp::MAX`](crate::Timestamp::MAX).
+const MAX: &str = "timestamptz '9999-12-31 23:59:59.999+00'";
+
+impl Statements {
+    /// Those for the table of `schema`, a quoted identifier.
+    pub(super) fn of(schema: &str) -> Self {
+        let table = format!("{schema}.stayput_assignments");
+        let (key, held, columns) = (KEY.join(", "), held(), columns());
+        let by_key = "scope = $1 AND \"userId\" = $2 AND kind = $3 AND \"campaignKey\" = $4";
+        let scan = |also: &str| {
+            format!(
+                "SELECT {NOW}, {held}, {key} FROM {table} h WHERE ({key}) > ($1, $2, $3, $4){also} ORDER BY {key} LIMIT $5"
+            )
+        };
+        let texts = |count| vec![Type::TEXT; count];
+        let with = |mut types: Vec<Type>, more: &[Type]| {
+            types.extend_from_slice(more);
+            types
+        };
+        Self {
+            get: Statement::new(format!("SELECT {NOW}, {held} FROM {table} h WHERE {by_key}"), texts(4)),
+            // LIMIT keeps the planner from anything but one look at the index for each key.
+            get_many: Statement::new(
+                format!(
+                    "SELECT {NOW}, h.*, a.n FROM (SELECT unnest($1) AS scope, unnest($2) AS u, unnest($3) AS kind, \
+                     unnest($4) AS c, unnest($5) AS n) a CROSS JOIN LATERAL (SELECT {held} FROM {table} h WHERE \
+                     h.scope = a.scope AND h.\"userId\" = a.u AND h.kind = a.kind AND h.\"campaignKey\" = a.c LIMIT 1) h"
+                ),
+                with(vec![Type::TEXT_ARRAY; 4], &[Type::INT4_ARRAY]),
+            ),
+            claim: Statement::new(claim(&table, by_key), with(texts(4), &with(types(), &[Type::INT8]))),
+            // xmin names one version of a row: whatever changed it since, a hand with psql too, this does not match.
+            swap: Statement::new(
+                format!(
+                    "UPDATE {table} h SET ({columns}) = ({}) WHERE {by_key} AND h.xmin::text = $20 RETURNING 1",
+                    values()
+                ),
+                with(texts(4), &with(types(), &[Type::TEXT])),
+            ),
+            put: Statement::new(
+                format!(
+                    "INSERT INTO {table} AS h ({key}, {columns}) VALUES ($1, $2, $3, $4, {}) ON CONFLICT ({key}) \
+                     DO UPDATE SET ({columns}) = ({})",
+                    values(),
+                    FIELDS.iter().map(|(name, _)| format!("excluded.{name}")).collect::<Vec<_>>().join(", ")
+                ),
+                with(texts(4), &types()),
+            ),
+            remove: Statement::new(format!("DELETE FROM {table} WHERE {by_key}"), texts(4)),
+            user: Statement::new(
+                format!(
+                    "SELECT {NOW}, {held}, {key} FROM {table} h WHERE scope = $1 AND \"userId\" = $2 ORDER BY {key}"
+                ),
+                texts(2),
+            ),
+            erase: Statement {
+                repeatable: false, // the answer is a count of what this one did
+                ..Statement::new(
+                    format!(
+                        "WITH gone AS (DELETE FROM {table} WHERE scope = $1 AND \"userId\" = $2 RETURNING 1) \
+                         SELECT count(*) FROM gone"
+                    ),
+                    texts(2),
+                )
+            },
+            scan: Statement::new(scan(""), with(texts(4), &[Type::INT8])),
+            scan_scope: Statement::new(scan(" AND scope = $6"), with(texts(4), &[Type::INT8, Type::TEXT])),
+            // Rows that somebody else is at, renewing or purging, are left to them.
+            purge: Statement::new(
+                format!(
+                    "WITH gone AS (DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE \
+                     \"expiresAt\" <= {NOW} ORDER BY \"expiresAt\" LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1) \
+                     SELECT count(*) FROM gone"
+                ),
+                vec![Type::INT8],
+            ),
+        }
+    }
+}
+
+impl Statement {
+    fn new(text: String, types: Vec<Type>) -> Self {
+        Self { text, types, repeatable: true }
+    }
+}
+
+/// Answers with what is held, or creates, in one round trip; writes nothing if something is held.
+///
+/// `$20` is how long it lasts, in milliseconds, for offers whose expiry is counted from now. The statement does neither
+/// if it had to wait for a rival who created the row meanwhile: its snapshot does not show that.
+fn claim(table: &str, by_key: &str) -> String {
+    let (held, columns, key) = (held(), columns(), KEY.join(", "));
+    let values = values().replace("$15", "moment.changed").replace("$16", "moment.expires");
+    format!(
+        "WITH held AS (SELECT {held}, h.xmin::text AS version FROM {table} h WHERE {by_key}), \
+         moment AS (SELECT {NOW} AS now, coalesce($15, {NOW}) AS changed, \
+         coalesce($16, least({NOW} + $20 * interval '1 millisecond', CASE WHEN $20 IS NOT NULL THEN {MAX} END)) AS expires), \
+         made AS (INSERT INTO {table} ({key}, {columns}) SELECT $1, $2, $3, $4, {values} FROM moment \
+         WHERE $5 IS NOT NULL AND NOT EXISTS (SELECT FROM held) AND (moment.expires IS NULL OR moment.expires > moment.now) \
+         ON CONFLICT DO NOTHING RETURNING true AS made, \"expiresAt\") \
+         SELECT moment.now, held.*, made.made, made.\"expiresAt\" FROM moment LEFT JOIN held ON true LEFT JOIN made ON true"
+    )
+}
+
+/// What [`row`](super::row) reads: the spelling of metaData that was kept counts.
+fn held() -> String {
+    let read = |name: &str| match name {
+        r#""metaData""# => r#"coalesce(h."metaDataText", h."metaData"::text)"#.to_string(),
+        "extra" => "h.extra::text".to_string(),
+        name => format!("h.{name}"),
+    };
+    let names = FIELDS.iter().map(|(name, _)| *name).filter(|name| *name != r#""metaDataText""#);
+    names.map(|name| format!("{} AS {name}", read(name))).collect::<Vec<_>>().join(", ")
+}
+fn columns() -> String {
+    FIELDS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+}
+/// The parameters from the fifth on, as what the columns take.
+fn values() -> String {
+    let value = |(i, (name, _)): (usize, &(&str, Type))| match *name {
+        r#""metaData""# => format!("${}::jsonb", i + 5),
+        "extra" => format!("${}::json", i + 5),
+        _ => format!("${}", i + 5),
+    };
+    FIELDS.iter().enumerate().map(value).collect::<Vec<_>>().join(", ")
+}
+fn types() -> Vec<Type> {
+    FIELDS.iter().map(|(_, of)| of.clone()).collect()
+}
