@@ -117,10 +117,6 @@ impl Unknown {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-    /// Its bytes, for [`decode_unknown`](super::codec::decode_unknown).
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
 }
 impl TryFrom<Vec<u8>> for Unknown {
     type Error = Error;

@@ -103,16 +103,6 @@ pub fn decode(store: &'static str, bytes: &[u8]) -> Result<Assignment> {
     }
 }
 
-/// Fields of a newer version, as [`Unknown::as_bytes`] gave them; `store` is who asks.
-pub fn decode_unknown(store: &'static str, bytes: &[u8]) -> Result<Unknown> {
-    let mut fields = bytes;
-    while let Some((12.., ..)) = next_field(&mut fields) {}
-    match fields.is_empty() {
-        true => Ok(Unknown(bytes.into())),
-        false => Err(Error::new(ErrorKind::Corrupt, store, "what a newer version stored is damaged")),
-    }
-}
-
 /// When the assignment in `bytes` stops counting, without reading the rest; `None` if never, or if it is damaged.
 pub fn expires_at(bytes: &[u8]) -> Option<Timestamp> {
     let mut fields = bytes.strip_prefix(&[VERSION])?;

@@ -2,7 +2,7 @@
 use super::NAME;
 use crate::{
     Assignment, ClaimId, Claimed, Document, Entry, Error, ErrorKind, Goal, Key, Kind, MetaData, Name, Offer, Result,
-    Scope, Timestamp, codec,
+    Scope, Timestamp,
 };
 use deadpool_postgres::tokio_postgres::{
     Row,
@@ -38,7 +38,7 @@ pub(super) struct Columns<'a> {
     expires_at: Option<Moment>,
     revision: i64,
     epoch: i64,
-    unknown: Option<&'a [u8]>,
+    unknown: Option<Vec<u8>>,
     lasts: Option<i64>,
     /// Which version of the row this one replaces.
     version: &'a str,
@@ -76,7 +76,7 @@ impl<'a> Columns<'a> {
             expires_at: held.expires_at.map(Moment),
             revision: signed(held.revision),
             epoch: held.epoch.into(),
-            unknown: Some(held.unknown.as_bytes()).filter(|bytes| !bytes.is_empty()),
+            unknown: Some(held.unknown.clone().into()).filter(|bytes: &Vec<u8>| !bytes.is_empty()),
             lasts: None,
             version: "",
         }
@@ -160,7 +160,7 @@ pub(super) fn assignment(row: &Row, from: usize) -> Result<Assignment> {
     let changed_at: Moment = column(row, at(9), "changedAt")?;
     let expires_at: Option<Moment> = column(row, at(10), "expiresAt")?;
     let extra: Option<&str> = column(row, at(7), "extra")?;
-    let unknown: Option<&[u8]> = column(row, at(13), "unknown")?;
+    let unknown: Option<Vec<u8>> = column(row, at(13), "unknown")?;
     Ok(Assignment {
         variation: name(variation, "variationName")?,
         by: ClaimId(unsigned(column(row, at(1), "claimId")?)),
@@ -180,7 +180,7 @@ pub(super) fn assignment(row: &Row, from: usize) -> Result<Assignment> {
         expires_at: expires_at.map(|end| end.0),
         revision: unsigned(column(row, at(11), "revision")?),
         epoch: u32::try_from(column::<i64>(row, at(12), "epoch")?).map_err(|_| damaged("epoch"))?,
-        unknown: unknown.map(|bytes| codec::decode_unknown(NAME, bytes)).transpose()?.unwrap_or_default(),
+        unknown: unknown.unwrap_or_default().try_into().map_err(|_| damaged("unknown"))?,
     })
 }
 
