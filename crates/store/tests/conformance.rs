@@ -16,6 +16,12 @@ const STORES: &[Store] = &[
     Store { name: "dyn", offers: Needs::Enumeration, open: || Box::pin(dynamic()) },
     Store { name: "file", offers: Needs::Enumeration, open: || Box::pin(file()) },
     Store { name: "retention", offers: Needs::Enumeration, open: || Box::pin(retention()) },
+    #[cfg(feature = "postgres")]
+    Store { name: "postgres", offers: Needs::Enumeration, open: || Box::pin(server("POSTGRES", "?timeout=20s")) },
+    #[cfg(feature = "postgres")]
+    Store { name: "postgres_tls", offers: Needs::Enumeration, open: || Box::pin(postgres_tls()) },
+    #[cfg(feature = "postgres")]
+    Store { name: "pgbouncer", offers: Needs::Enumeration, open: || Box::pin(server("PGBOUNCER", "?timeout=20s")) },
 ];
 
 fn main() {
@@ -39,4 +45,26 @@ async fn retention() -> Result<Opened, String> {
     let backend = Arc::new(Memory::default());
     let client = || Arc::new(Retention::new(backend.clone(), Duration::from_secs(180 * 86_400)));
     Ok(Opened::new(client(), client()))
+}
+
+#[cfg(feature = "postgres")]
+async fn postgres_tls() -> Result<Opened, String> {
+    let authority = running("POSTGRES_TLS_CA")?;
+    server("POSTGRES_TLS", &format!("?timeout=20s&sslmode=verify-full&sslrootcert={authority}")).await
+}
+
+/// Two clients of the server that `servers/up` calls `name`.
+#[cfg(feature = "postgres")]
+async fn server(name: &str, options: &str) -> Result<Opened, String> {
+    let url = format!("{}{options}", running(name)?);
+    let client = || async { stayput::open(&url).await.map(Arc::new).expect("a server that runs can be opened") };
+    Ok(Opened::new(client().await, client().await))
+}
+
+/// Where `servers/up` put it.
+#[cfg(feature = "postgres")]
+#[expect(clippy::disallowed_methods, reason = "the script that starts servers says so in the environment")]
+fn running(name: &str) -> Result<String, String> {
+    let name = format!("STAYPUT_TEST_{name}");
+    std::env::var(&name).map_err(|_| format!("{name} is not set: servers/up starts the server and says where it is"))
 }

@@ -47,6 +47,7 @@ use crate::{
     StoreUrl, Unreadable, User, distinct,
 };
 use address::Settings;
+use claim::Queues;
 use deadpool_postgres::tokio_postgres::{Row, SimpleQueryMessage};
 use pool::{Call, Pool};
 use row::{Columns, KeyColumns, Params};
@@ -67,6 +68,7 @@ const PREPARATION: Duration = Duration::from_secs(60);
 pub struct Postgres {
     pool: Arc<Pool>,
     statements: Statements,
+    queues: Queues,
 }
 
 impl Postgres {
@@ -81,7 +83,7 @@ impl Postgres {
         if let Some(every) = purge {
             purge::start(&pool, for_purge, every);
         }
-        Ok(Self { pool, statements })
+        Ok(Self { pool, statements, queues: Queues::default() })
     }
 
     /// Runs `statement` once for each key, in the order of keys.
@@ -143,7 +145,7 @@ impl AssignmentStore for Postgres {
     fn claim<'a>(&'a self, offers: &'a [Offer]) -> BoxFuture<'a, Result<Vec<Claimed>>> {
         self.pool.bounded(async move {
             distinct(offers.iter().map(|offer| &offer.key))?;
-            claim::claim(&self.pool, &self.statements, offers).await
+            claim::claim(&self.pool, &self.statements, &self.queues, offers).await
         })
     }
     fn put<'a>(&'a self, entries: &'a [Entry]) -> BoxFuture<'a, Result<()>> {

@@ -4,8 +4,10 @@ use super::{
     row::{self, Columns, Moment},
     sql::Statements,
 };
-use crate::{Assignment, Claimed, Offer, Result, Timestamp};
+use crate::{Assignment, Claimed, Key, Offer, Result, Timestamp};
 use deadpool_postgres::tokio_postgres::Row;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use tokio::sync::Mutex;
 
 /// An offer that has no answer yet, and where that belongs.
 #[derive(Clone, Copy)]
@@ -23,15 +25,48 @@ enum Look {
     Again,
 }
 
+/// Those who lost a race for a row go on one after another, as far as they are in this process: if each tried again at
+/// once, a thousand claims of one key would take a million statements. There is one of these for some keys, not for one.
+#[derive(Debug)]
+pub(super) struct Queues([Mutex<()>; 64]);
+
+impl Default for Queues {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Mutex::default()))
+    }
+}
+
 /// Joins each of `offers` with what is held; the caller has seen to it that their keys differ.
-pub(super) async fn claim(pool: &Pool, statements: &Statements, offers: &[Offer]) -> Result<Vec<Claimed>> {
+pub(super) async fn claim(
+    pool: &Pool,
+    statements: &Statements,
+    queues: &Queues,
+    offers: &[Offer],
+) -> Result<Vec<Claimed>> {
     let mut answers: Vec<(usize, Claimed)> = Vec::with_capacity(offers.len());
-    let mut left: Vec<Ask<'_>> = offers.iter().enumerate().map(|(place, offer)| Ask { place, offer }).collect();
-    // Each round somebody's claim of a contended key is stored, and the caller's deadline ends the rest.
+    let mut asks: Vec<Ask<'_>> = offers.iter().enumerate().map(|(place, offer)| Ask { place, offer }).collect();
+    // In the order of keys, so that no two batches wait for each other.
+    asks.sort_by_key(|ask| &ask.offer.key);
+    for ask in attempt(pool, statements, &asks, &mut answers).await? {
+        // One queue at a time: who stands in two could wait for somebody who waits for him.
+        let _turn = queues.of(&ask.offer.key).lock().await;
+        // Each time somebody's claim is stored, and the caller's deadline ends the rest.
+        while !attempt(pool, statements, &[ask], &mut answers).await?.is_empty() {}
+    }
+    answers.sort_unstable_by_key(|(place, _)| *place);
+    Ok(answers.into_iter().map(|(_, claimed)| claimed).collect())
+}
+
+/// Adds the answers that there are; gives back the asks that lost a race.
+async fn attempt<'a>(
+    pool: &Pool,
+    statements: &Statements,
+    asks: &[Ask<'a>],
+    answers: &mut Vec<(usize, Claimed)>,
+) -> Result<Vec<Ask<'a>>> {
+    let (mut swaps, mut left) = (Vec::new(), asks.to_vec());
     while !left.is_empty() {
-        // In the order of keys, so that no two batches wait for each other.
-        left.sort_by_key(|ask| &ask.offer.key);
-        let (mut swaps, mut again) = (Vec::new(), Vec::new());
+        let mut again = Vec::new();
         for (ask, look) in left.iter().zip(look(pool, statements, &left).await?) {
             match look {
                 Look::Settled(claimed) => answers.push((ask.place, claimed)),
@@ -39,14 +74,23 @@ pub(super) async fn claim(pool: &Pool, statements: &Statements, offers: &[Offer]
                 Look::Again => again.push(*ask),
             }
         }
-        let swapped = swap(pool, statements, &swaps).await?;
-        for ((ask, claimed, _), swapped) in swaps.into_iter().zip(swapped) {
-            if swapped { answers.push((ask.place, claimed)) } else { again.push(ask) }
-        }
         left = again;
     }
-    answers.sort_unstable_by_key(|(place, _)| *place);
-    Ok(answers.into_iter().map(|(_, claimed)| claimed).collect())
+    swaps.sort_by_key(|(ask, ..)| &ask.offer.key);
+    let (mut lost, swapped) = (Vec::new(), swap(pool, statements, &swaps).await?);
+    for ((ask, claimed, _), swapped) in swaps.into_iter().zip(swapped) {
+        if swapped { answers.push((ask.place, claimed)) } else { lost.push(ask) }
+    }
+    Ok(lost)
+}
+
+impl Queues {
+    fn of(&self, key: &Key) -> &Mutex<()> {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let [first, rest @ ..] = &self.0;
+        rest.get(hasher.finish() as usize % self.0.len()).unwrap_or(first)
+    }
 }
 
 async fn look(pool: &Pool, statements: &Statements, asks: &[Ask<'_>]) -> Result<Vec<Look>> {

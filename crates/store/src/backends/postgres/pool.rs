@@ -46,8 +46,8 @@ impl Pool {
     ) -> BoxFuture<'a, Result<T>> {
         Box::pin(async move {
             time::timeout(self.timeout, work).await.unwrap_or_else(|_| {
-                // What made this one wait, a dead network say, waits in the idle connections too.
-                self.connections.retain(|_, _| false);
+                // What made this one wait, a dead network say, waits in connections that nobody has used since, too.
+                self.connections.retain(|_, metrics| metrics.last_used() < self.timeout);
                 let message = format!("no answer within {}", humantime::format_duration(self.timeout));
                 Err(Error::new(ErrorKind::Timeout, super::NAME, message))
             })
@@ -90,7 +90,7 @@ impl Pool {
     }
 }
 
-/// A connection on loan. It goes back to the pool only if it waits for nothing: whoever gets it next would wait too.
+/// A connection on loan.
 struct Lease<'a> {
     connection: Option<Object>,
     pool: &'a Pool,
@@ -131,18 +131,22 @@ impl Lease<'_> {
 }
 
 impl Drop for Lease<'_> {
+    /// Whoever asked may have gone before the answer came. Everything was sent then, or nothing: the connection is good
+    /// again once it has answered, and goes back to the pool when it has.
     fn drop(&mut self) {
         let Some(connection) = self.connection.take().filter(|_| !self.is_idle) else { return };
-        let connection = Object::take(connection);
-        // Without a pooler the server stops by itself (statement_timeout); behind one it has to be told.
-        if self.pool.pooler && !connection.is_closed() {
-            let (cancel, tls, timeout) = (connection.cancel_token(), self.pool.tls.clone(), self.pool.timeout);
-            tokio::spawn(async move {
-                // Nobody waits for it any more, and a server that cannot be told ends with its own limits.
-                let _ = time::timeout(timeout, cancel.cancel_query(tls)).await;
-                drop(connection);
-            });
+        if connection.is_closed() {
+            return drop(Object::take(connection));
         }
+        let (tls, timeout) = (self.pool.tls.clone(), self.pool.timeout);
+        tokio::spawn(async move {
+            if !matches!(time::timeout(timeout, connection.batch_execute("")).await, Ok(Ok(()))) {
+                let connection = Object::take(connection);
+                // The server should have given up by itself (statement_timeout); behind a pooler it has to be told.
+                // That it cannot be told does not matter here.
+                let _ = time::timeout(timeout, connection.cancel_token().cancel_query(tls)).await;
+            }
+        });
     }
 }
 
