@@ -33,9 +33,15 @@ postgres_run() {
             --locale C --auth scram-sha-256 --pwfile "$DIR/$id/password" --no-sync >/dev/null) || return
         echo "$hba" >"$data/pg_hba.conf"
     fi
+    # A killed server's pid may still be taken, by its own remains if nobody buries them; its lock counts only as long as
+    # one of its processes is at work.
+    if [ -e "$data/postmaster.pid" ]; then
+        while readlink /proc/[0-9]*/cwd | grep -qx "$data"; do sleep 0.1; done
+        rm -f "$data/postmaster.pid"
+    fi
     run "$id" "$BASH" -c "$(declare -f as_postgres postgres_user); as_postgres \"\$@\"" bash \
         "$postgres_bin/postgres" -D "$data" -p "$port" -c listen_addresses=127.0.0.1 \
-        -c unix_socket_directories="$DIR/$id" -c max_connections=200 -c log_statement=none "$@"
+        -c unix_socket_directories= -c max_connections=200 -c log_statement=none "$@"
     await "$id" "$postgres_bin/pg_isready" -q -h 127.0.0.1 -p "$port"
 }
 
@@ -62,15 +68,21 @@ up_postgres_tls() {
     postgres_run postgres_tls "$(printf '%s\n' 'hostssl all certified 127.0.0.1/32 cert' \
         'hostssl all all 127.0.0.1/32 scram-sha-256')" -c ssl=on -c ssl_ca_file="$tls/ca.pem" \
         -c ssl_cert_file="$tls/server.pem" -c ssl_key_file="$tls/server.key" || return
+    [ -e "$tls/role" ] || PGPASSWORD=correct-horse "$postgres_bin/psql" -q -h 127.0.0.1 -p "$port" -U stayput postgres \
+        -c "CREATE ROLE certified LOGIN; GRANT CREATE ON DATABASE postgres TO certified" || return
+    touch "$tls/role"
     say POSTGRES_TLS "postgres://stayput:correct-horse@127.0.0.1:$port/postgres"
     say POSTGRES_TLS_CA "$tls/ca.pem"
 }
 
-# postgres_certificates FOLDER: an authority, one for the server by its address, and one for the client `certified`.
+# postgres_certificates FOLDER: an authority, one for the server by its address, one for the client `certified`, and an
+# authority that has nothing to do with them.
 postgres_certificates() {
     local who
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=Stayput test authority" \
-        -addext "basicConstraints=critical,CA:TRUE" -keyout "$1/ca.key" -out "$1/ca.pem" 2>/dev/null
+    for who in ca stranger; do
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=Stayput test $who" \
+            -addext "basicConstraints=critical,CA:TRUE" -keyout "$1/$who.key" -out "$1/$who.pem" 2>/dev/null
+    done
     for who in server certified; do
         openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$who" \
             -keyout "$1/$who.key" -out "$1/$who.csr" 2>/dev/null

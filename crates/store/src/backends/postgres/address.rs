@@ -1,5 +1,5 @@
 //! Where the server is and how it is spoken to: the URL, taken apart.
-use super::{NAME, tls};
+use super::{NAME, schema::Schema, tls};
 use crate::{Error, Result, StoreUrl};
 use deadpool_postgres::tokio_postgres::{Config, config::LoadBalanceHosts};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -11,8 +11,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) tls: MakeRustlsConnect,
-    /// A quoted identifier.
-    pub(super) schema: String,
+    pub(super) schema: Schema,
     pub(super) connections: usize,
     /// How long an operation may take, retries and the wait for a connection included.
     pub(super) timeout: Duration,
@@ -88,8 +87,8 @@ impl Settings {
             Some(_) => return Err(Error::invalid("pooler", "pooler must be transaction, session or none")),
             None => None,
         };
-        let schema = url.option("schema").unwrap_or_else(|| "public".into());
-        if schema.is_empty() || schema.len() > 63 || schema.contains('\0') {
+        let schema = Schema { name: url.option("schema").unwrap_or_else(|| "public".into()) };
+        if schema.name.is_empty() || schema.name.len() > 63 || schema.name.contains('\0') {
             return Err(Error::invalid("schema", "schema must be 1 to 63 bytes"));
         }
         let mut config = config(&mut url)?;
@@ -101,7 +100,6 @@ impl Settings {
         // A peer that vanished is noticed by whoever waits for it, at the latest when the operation's time is over.
         config.tcp_user_timeout(timeout).keepalives_idle(Duration::from_secs(30));
         config.keepalives_interval(Duration::from_secs(10)).keepalives_retries(3);
-        let schema = format!("\"{}\"", schema.replace('"', "\"\""));
         Ok(Self { config, tls, schema, connections, timeout, connect, purge, pooler })
     }
 

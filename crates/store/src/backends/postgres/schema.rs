@@ -2,6 +2,7 @@
 use super::failure::{self, refused};
 use crate::{Error, ErrorKind, Result};
 use deadpool_postgres::tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
+use std::fmt;
 
 /// One change. Programs that know only `needs` steps or more still read and write the result.
 struct Step {
@@ -45,6 +46,18 @@ const STEPS: &[Step] = &[
     },
 ];
 
+/// Where the tables are; printed, it is quoted.
+#[derive(Clone, Debug)]
+pub(super) struct Schema {
+    pub(super) name: String,
+}
+
+impl fmt::Display for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.name.replace('"', "\"\""))
+    }
+}
+
 /// What Stayput does to its table.
 const PRIVILEGES: [&str; 4] = ["SELECT", "INSERT", "UPDATE", "DELETE"];
 
@@ -52,7 +65,7 @@ const PRIVILEGES: [&str; 4] = ["SELECT", "INSERT", "UPDATE", "DELETE"];
 const OLDEST: u32 = 13;
 
 /// Brings the tables of `schema` up to date; refuses a server that is too old or tables that are too new.
-pub(super) async fn prepare(client: &mut Client, schema: &str) -> Result<()> {
+pub(super) async fn prepare(client: &mut Client, schema: &Schema) -> Result<()> {
     let server =
         one(client, "SELECT current_setting('server_version_num'), current_setting('server_encoding')").await?;
     is_supported(text(&server, 0)?.parse().unwrap_or(0), text(&server, 1)?)?;
@@ -88,9 +101,14 @@ fn is_supported(version: u32, encoding: &str) -> Result<()> {
 }
 
 /// How many steps were taken.
-async fn version(client: &Client, schema: &str) -> Result<usize> {
-    let table = literal(&format!("{schema}.stayput_schema"));
-    if text(&one(client, &format!("SELECT coalesce(to_regclass({table})::text, '')")).await?, 0)?.is_empty() {
+async fn version(client: &Client, schema: &Schema) -> Result<usize> {
+    // Not to_regclass: what that once found absent it still does after waiting for a lock in the same transaction.
+    let sql = format!(
+        "SELECT count(*) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace \
+         WHERE nspname = {} AND relname = 'stayput_schema'",
+        literal(&schema.name)
+    );
+    if text(&one(client, &sql).await?, 0)? == "0" {
         return Ok(0);
     }
     let taken = format!("SELECT coalesce(max(version), 0), coalesce(max(needs), 0) FROM {schema}.stayput_schema");
@@ -106,7 +124,7 @@ async fn version(client: &Client, schema: &str) -> Result<usize> {
     }
 }
 
-async fn migrate(client: &mut Client, schema: &str) -> Result<()> {
+async fn migrate(client: &mut Client, schema: &Schema) -> Result<()> {
     let transaction = client.transaction().await.map_err(|error| failure::of(&error))?;
     // The number is "stayput" in ASCII. The lock ends with the transaction, behind a pooler too.
     let lock = "SET LOCAL statement_timeout = '60s'; SELECT pg_advisory_xact_lock(32497680634508660)";
@@ -115,10 +133,7 @@ async fn migrate(client: &mut Client, schema: &str) -> Result<()> {
     let mut sql = String::new();
     if begun == 0 {
         // Asked for first: IF NOT EXISTS wants the privilege to create one even where there is nothing to do.
-        let exists = format!(
-            "SELECT count(*) FROM pg_namespace WHERE quote_ident(nspname) = {0} OR '\"' || nspname || '\"' = {0}",
-            literal(schema)
-        );
+        let exists = format!("SELECT count(*) FROM pg_namespace WHERE nspname = {}", literal(&schema.name));
         if text(&one(transaction.client(), &exists).await?, 0)? == "0" {
             sql.push_str(&format!("CREATE SCHEMA {schema};"));
         }
@@ -128,7 +143,7 @@ async fn migrate(client: &mut Client, schema: &str) -> Result<()> {
         ));
     }
     for (i, step) in STEPS.iter().enumerate().skip(begun) {
-        let (change, version, needs) = (step.sql.replace("{schema}", schema), i + 1, step.needs);
+        let (change, version, needs) = (step.sql.replace("{schema}", &schema.to_string()), i + 1, step.needs);
         sql.push_str(&format!("{change}; INSERT INTO {schema}.stayput_schema VALUES ({version}, {needs});"));
     }
     let done = async {

@@ -1,4 +1,5 @@
 //! Every statement that Stayput sends once a store is open.
+use super::schema::Schema;
 use deadpool_postgres::tokio_postgres::types::Type;
 
 /// A statement, the types of its parameters (a pooler may not let us ask the server for them), and what to expect.
@@ -53,8 +54,8 @@ const NOW: &str = "date_trunc('milliseconds', statement_timestamp())";
 const MAX: &str = "timestamptz '9999-12-31 23:59:59.999+00'";
 
 impl Statements {
-    /// Those for the table of `schema`, a quoted identifier.
-    pub(super) fn of(schema: &str) -> Self {
+    /// Those for the table of `schema`.
+    pub(super) fn of(schema: &Schema) -> Self {
         let table = format!("{schema}.stayput_assignments");
         let (key, held, columns) = (KEY.join(", "), held(), columns());
         let by_key = "scope = $1 AND \"userId\" = $2 AND kind = $3 AND \"campaignKey\" = $4";

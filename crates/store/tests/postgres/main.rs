@@ -1,0 +1,93 @@
+//! PostgreSQL beyond the suite: the rule on random states, races of processes, faults, and what is refused.
+//!
+//! `servers/up` starts the servers and says where they are; a test that lacks its server is ignored.
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use servers::Server;
+use std::{future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
+
+#[path = "../support/arbitrary.rs"]
+mod arbitrary;
+mod columns;
+mod faults;
+mod race;
+mod refused;
+mod restart;
+mod rule;
+mod schema;
+mod servers;
+
+type Test = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A test and the server that it needs.
+struct Case {
+    name: &'static str,
+    needs: Server,
+    run: fn(String) -> Test,
+}
+
+macro_rules! cases {
+    ($($server:ident { $($module:ident :: $name:ident),+ $(,)? })+) => {
+        &[$($(Case {
+            name: concat!(stringify!($module), "::", stringify!($name)),
+            needs: Server::$server,
+            run: |url| Box::pin($module::$name(url)),
+        }),+),+]
+    };
+}
+
+const CASES: &[Case] = cases! {
+    Postgres {
+        rule::random_offers_on_random_states_are_joined_by_the_rule,
+        rule::a_claim_that_changes_nothing_writes_nothing,
+        race::two_processes_lose_no_goal_and_report_none_twice,
+        faults::a_cut_before_the_server_is_an_error_and_a_repeat_wins,
+        faults::a_cut_answer_is_found_out_by_a_repeat,
+        faults::resets_half_open_connections_and_pauses_end_within_the_deadline,
+        faults::what_was_claimed_during_faults_is_held_after_them,
+        faults::a_locked_row_stops_its_own_claims_only,
+        columns::numbers_in_documents_come_back_as_they_were,
+        columns::a_row_made_by_hand_is_an_assignment,
+        columns::a_damaged_row_is_corrupt_and_stays_until_it_is_put_or_removed,
+        columns::fields_of_a_newer_version_survive,
+        columns::expired_rows_go_away_in_the_background,
+        schema::many_open_an_empty_database_at_once,
+        schema::steps_that_are_missing_are_taken,
+        schema::tables_of_a_newer_version_are_refused,
+        refused::what_cannot_be_opened_says_why_in_one_sentence,
+        refused::a_role_without_privileges_is_told_which,
+        restart::a_killed_server_loses_nothing_and_is_found_again,
+    }
+    Tls {
+        refused::certificates_count_as_sslmode_says,
+    }
+    PgBouncer {
+        rule::random_offers_behind_pgbouncer_are_joined_by_the_rule,
+        race::two_processes_behind_pgbouncer_lose_no_goal_and_report_none_twice,
+        faults::a_cut_answer_behind_pgbouncer_is_found_out_by_a_repeat,
+        faults::a_locked_row_behind_pgbouncer_stops_its_own_claims_only,
+        schema::many_open_an_empty_database_behind_pgbouncer_at_once,
+    }
+};
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
+    let runtime = Arc::new(runtime.expect("a runtime"));
+    if let Some(writer) = race::Writer::asked_for() {
+        return runtime.block_on(writer.run());
+    }
+    let trials = CASES.iter().map(|case| {
+        let runtime = runtime.clone();
+        Trial::ignorable_test(case.name, move || match case.needs.url() {
+            Err(reason) => Ok(Completion::ignored_with(reason)),
+            Ok(url) => {
+                // A panic is the failure; nothing of what it left half done is looked at again.
+                let run = AssertUnwindSafe(|| runtime.block_on((case.run)(url)));
+                match std::panic::catch_unwind(run) {
+                    Ok(()) => Ok(Completion::Completed),
+                    Err(_) => Err(Failed::without_message()),
+                }
+            }
+        })
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
+}

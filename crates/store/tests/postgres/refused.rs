@@ -1,0 +1,119 @@
+//! What cannot be opened: one clear sentence each, and no secret in it.
+use super::servers::{bare, fresh_schema, open, refusal, variable, with};
+use stayput::{AssignmentStoreExt, Error, ErrorKind, Key, Kind, Scope};
+use std::error::Error as _;
+
+const SECRET: &str = "correct-horse";
+
+/// That `error` is of `kind`, says `what`, in one sentence, and nowhere the password.
+fn says(error: &Error, kind: ErrorKind, what: &str) {
+    let told = error.to_string();
+    assert_eq!(error.kind(), kind, "{told}");
+    assert!(told.contains(what), "{told:?} does not say {what:?}");
+    assert!(!told.contains('\n') && told.len() < 300, "{told}");
+    let mut everything = format!("{error:?} {told}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        everything.push_str(&format!("{error:?} {error}"));
+        cause = error.source();
+    }
+    assert!(!everything.contains(SECRET) && !everything.contains("hunter2"), "a secret is out: {everything}");
+}
+
+pub(crate) async fn what_cannot_be_opened_says_why_in_one_sentence(url: String) {
+    use ErrorKind::{Invalid, Refused, Unavailable};
+    let (server, _) = url.rsplit_once('/').expect("a database");
+    let port = server.rsplit_once(':').expect("a port").1;
+    let nobody = url.replace(&format!(":{port}/"), ":1/");
+    let cases = [
+        (url.replace(SECRET, "hunter2"), Refused, "password authentication failed"),
+        (url.replace(&format!(":{SECRET}@"), "@"), Refused, "password"),
+        (url.replace("stayput:", "whoever:"), Refused, "password authentication failed"),
+        (format!("{server}/absent"), Refused, "database \"absent\" does not exist"),
+        (nobody, Unavailable, "Connection refused"),
+        (with(&url, "sslmode=require"), Refused, "TLS"),
+        (with(&url, "sslmode=maybe"), Invalid, "sslmode must be"),
+        (with(&url, "sslrootcert=/nowhere.pem"), Invalid, "sslrootcert"),
+        (with(&url, "sslcert=/nowhere.pem"), Invalid, "sslcert and sslkey"),
+        (with(&url, "pool=0"), Invalid, "pool must be"),
+        (with(&url, "pooler=yes"), Invalid, "pooler must be"),
+        (with(&url, "timeout=soon"), Invalid, "timeout must be"),
+        (with(&url, "purge=0s"), Invalid, "purge must be"),
+        (with(&url, "schema="), Invalid, "schema must be"),
+        (with(&url, "hunter2=1"), Invalid, "has no option"),
+        (format!("postgres:stayput:{SECRET}"), Invalid, "must look like"),
+        (format!("postgres://stayput:{SECRET}@127.0.0.1:notaport/x"), Invalid, "must look like"),
+        (format!("postgres://stayput:{SECRET}@/postgres"), Invalid, "names no host"),
+    ];
+    for (url, kind, what) in cases {
+        if url.contains("hunter2=1") {
+            assert!(refusal(&url).await.to_string().contains(what)); // an option's name is no secret
+        } else {
+            says(&refusal(&url).await, kind, what);
+        }
+    }
+    drop(open(&url.replace("postgres://", "postgresql://")).await);
+    let (host, rest) = url.split_once('@').expect("a host");
+    let user = host.split_once("//").expect("a user").1.split_once(':').expect("a password").0;
+    drop(open(&with(&format!("postgres://{rest}"), &format!("user={user}&password={SECRET}"))).await);
+}
+
+pub(crate) async fn a_role_without_privileges_is_told_which(url: String) {
+    let (schema, role) = (fresh_schema(), fresh_schema());
+    let bare = bare(&url).await;
+    bare.batch_execute(&format!("CREATE ROLE {role} LOGIN PASSWORD 'hunter2'")).await.expect("a role");
+    let theirs = url.replace(&format!("stayput:{SECRET}"), &format!("{role}:hunter2"));
+    let theirs = with(&theirs, &format!("schema={schema}"));
+    says(&refusal(&theirs).await, ErrorKind::Refused, "lacks a privilege: permission denied for database");
+    let store = open(&with(&url, &format!("schema={schema}"))).await;
+    says(&refusal(&theirs).await, ErrorKind::Refused, "lacks a privilege: permission denied for schema");
+    let grant = format!(
+        "GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role};
+         GRANT INSERT ON {schema}.stayput_assignments TO {role}"
+    );
+    bare.batch_execute(&grant).await.expect("a grant");
+    says(&refusal(&theirs).await, ErrorKind::Refused, "GRANT UPDATE, DELETE ON");
+    bare.batch_execute(&format!("GRANT UPDATE, DELETE ON {schema}.stayput_assignments TO {role}"))
+        .await
+        .expect("a grant");
+    let without_create = open(&theirs).await;
+    let key = Key::new(&Scope::default(), Kind::Classic, "u", "c").expect("legal");
+    assert_eq!(without_create.get_one(&key).await.expect("it reads"), None);
+    drop((store, without_create));
+}
+
+pub(crate) async fn certificates_count_as_sslmode_says(url: String) {
+    let authority = variable("STAYPUT_TEST_POSTGRES_TLS_CA").expect("given with the URL");
+    let folder = authority.rsplit_once('/').expect("a folder").0;
+    // The certificate is for 127.0.0.1.
+    let named = url.replace("127.0.0.1", "localhost");
+    for options in [
+        "sslmode=prefer".into(),
+        "sslmode=require".into(),
+        format!("sslmode=require&sslrootcert={authority}"),
+        format!("sslmode=verify-ca&sslrootcert={authority}"),
+        format!("sslmode=verify-full&sslrootcert={authority}"),
+        format!("sslrootcert={authority}"),
+    ] {
+        drop(open(&with(&url, &options)).await);
+        if !options.contains("verify-full") && options.contains("sslmode") {
+            drop(open(&with(&named, &options)).await);
+        }
+    }
+    for (url, options) in [
+        (&url, "sslmode=verify-full".to_string()),
+        (&url, "sslmode=verify-ca".into()),
+        (&named, format!("sslmode=verify-full&sslrootcert={authority}")),
+        (&url, format!("sslmode=verify-full&sslrootcert={folder}/stranger.pem")),
+        (&url, format!("sslmode=require&sslrootcert={folder}/stranger.pem")),
+    ] {
+        says(&refusal(&with(url, &options)).await, ErrorKind::Refused, "certificate is not trusted");
+    }
+    says(&refusal(&with(&url, "sslmode=disable")).await, ErrorKind::Refused, "no encryption");
+    let certified = url.replace(&format!("stayput:{SECRET}"), "certified");
+    let schema = fresh_schema();
+    let with_certificate = format!("sslcert={folder}/certified.pem&sslkey={folder}/certified.key&schema={schema}");
+    // The role exists, and may only come with its certificate.
+    says(&refusal(&with(&certified, "sslmode=require")).await, ErrorKind::Refused, "did not let us in");
+    drop(open(&with(&certified, &format!("sslmode=require&{with_certificate}"))).await);
+}

@@ -1,0 +1,80 @@
+//! A server of its own that is killed while it is written to.
+use super::{
+    faults::{check, write_until},
+    servers::{fresh_schema, open, rounds, with},
+};
+use futures_util::future::join_all;
+use stayput::{AssignmentStoreExt, Scope};
+use std::{fs, path::Path, time::Duration};
+use tokio::{process::Command, time};
+
+pub(crate) async fn a_killed_server_loses_nothing_and_is_found_again(_: String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let servers = Servers(folder.path());
+    let url = servers.up().await;
+    let store = open(&with(&url, "timeout=1s&connect=1s&pool=8&purge=off")).await;
+    let scope = Scope::new(&fresh_schema()).expect("legal");
+    let (done, stop) = tokio::sync::watch::channel(false);
+    let writers: Vec<_> = (0..8)
+        .map(|writer| {
+            let (store, scope, stop) = (store.clone(), scope.clone(), stop.clone());
+            tokio::spawn(async move { write_until(&store, &scope, writer, || *stop.borrow()).await })
+        })
+        .collect();
+    for round in 0..2 * rounds(5) {
+        time::sleep(Duration::from_millis(300)).await;
+        // Fast shutdown first, then none at all.
+        servers.signal(if round % 2 == 0 { "INT" } else { "KILL" }).await;
+        time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(servers.up().await, url, "the same port");
+    }
+    time::sleep(Duration::from_millis(500)).await;
+    done.send(true).expect("writers listen");
+    let written = join_all(writers).await;
+    check(&store, written.into_iter().map(|written| written.expect("a writer")).collect()).await;
+    let known = stayput::Key::new(
+        &Scope::new(&format!("{}-0", scope.as_str())).expect("legal"),
+        stayput::Kind::Classic,
+        "user-1",
+        "c",
+    );
+    assert!(store.get_one(&known.expect("legal")).await.expect("get").is_some());
+    servers.down().await;
+}
+
+/// `servers/up` and `servers/down` on a folder of our own.
+struct Servers<'a>(&'a Path);
+
+impl Servers<'_> {
+    async fn up(&self) -> String {
+        self.run("up", &["postgres"]).await;
+        let env = fs::read_to_string(self.0.join("env")).expect("it says where it is");
+        let url = env.lines().find_map(|line| line.strip_prefix("export STAYPUT_TEST_POSTGRES="));
+        url.expect("postgres was started").into()
+    }
+    async fn down(&self) {
+        self.run("down", &[]).await;
+    }
+    async fn run(&self, script: &str, names: &[&str]) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../servers").join(script);
+        let status = Command::new(script).arg(self.0).args(names).status().await.expect("the script");
+        assert!(status.success(), "{status}");
+    }
+    /// Signals the first process and waits until it is gone; its children notice.
+    async fn signal(&self, signal: &str) {
+        let pid = fs::read_to_string(self.0.join("postgres.pid")).expect("a pid");
+        let status = Command::new("kill").args(["-s", signal, pid.trim()]).status().await.expect("kill");
+        assert!(status.success());
+        while Path::new("/proc").join(pid.trim()).join("cwd").exists() {
+            time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Servers<'_> {
+    /// Also when the test fails: nothing is left running.
+    fn drop(&mut self) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../servers/down");
+        let _ = std::process::Command::new(script).arg(self.0).status();
+    }
+}
