@@ -39,6 +39,7 @@ pub(crate) async fn a_killed_server_loses_nothing_and_is_found_again(_: String) 
         "c",
     );
     assert!(store.get_one(&known.expect("legal")).await.expect("get").is_some());
+    drop(store);
     servers.down().await;
 }
 
