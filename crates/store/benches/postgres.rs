@@ -40,6 +40,14 @@ async fn main() {
     bare[0].client.batch_execute(TABLE).await.expect("a table");
     let bare: Vec<Arc<Bare>> = join_all(bare.into_iter().map(Bare::ready)).await.into_iter().map(Arc::new).collect();
     let scope = Scope::new(&format!("bench-{}", ClaimId::random().expect("random"))).expect("legal");
+    let campaigns: Vec<Offer> = (0..50)
+        .map(|campaign| {
+            let key = Key::new(&scope, Kind::Classic, "user-1", &format!("c{campaign}")).expect("legal");
+            Offer::new(key, ClaimId::random().expect("random"), SystemClock.now())
+                .offering(Name::variation("v").expect("legal"))
+        })
+        .collect();
+    store.claim(&campaigns).await.expect("claim");
     println!("{:<44}{:>10}{:>10}{:>8}", "operations a second", "bare", "stayput", "ratio");
     for what in [What::Create, What::Repeat, What::Get, What::GetOfUser(50), What::GetMany(50), What::Goal] {
         for tasks in [1, 16] {

@@ -2,15 +2,15 @@
 #[cfg(feature = "file")]
 mod file;
 mod memory;
-#[cfg(feature = "stayput")]
-mod stayput;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "stayput")]
+mod stayput;
 
 #[cfg(feature = "file")]
 pub use file::{File, FileOptions, FileStats};
 pub use memory::Memory;
-#[cfg(feature = "stayput")]
-pub use stayput::Stayput;
 #[cfg(feature = "postgres")]
 pub use postgres::Postgres;
+#[cfg(feature = "stayput")]
+pub use stayput::Stayput;

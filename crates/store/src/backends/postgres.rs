@@ -52,7 +52,7 @@ use deadpool_postgres::tokio_postgres::{Row, SimpleQueryMessage};
 use pool::{Call, Pool};
 use row::{Columns, KeyColumns, Params};
 use sql::{Statement, Statements};
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::time;
 
 const NAME: &str = "postgres";
@@ -139,7 +139,11 @@ impl AssignmentStore for Postgres {
                 let rows = self.pool.rows(&self.statements.get, KeyColumns::of(key).params()).await?;
                 Ok(vec![rows.first().map(live).transpose()?.flatten()])
             }),
-            keys => self.pool.bounded(self.get_many(keys)),
+            [first, rest @ ..] => match rest.iter().all(|key| (key.user(), key.kind()) == (first.user(), first.kind()))
+            {
+                true => self.pool.bounded(self.get_of_user(first, keys)),
+                false => self.pool.bounded(self.get_many(keys)),
+            },
         }
     }
     fn claim<'a>(&'a self, offers: &'a [Offer]) -> BoxFuture<'a, Result<Vec<Claimed>>> {
@@ -210,6 +214,18 @@ impl ScanStore for Postgres {
 }
 
 impl Postgres {
+    /// All `keys` are of the user and the kind of `first`.
+    async fn get_of_user(&self, first: &Key, keys: &[Key]) -> Result<Vec<Option<Assignment>>> {
+        let [scope, user, kind, _] = KeyColumns::of(first).parts();
+        let campaigns: Vec<&str> = keys.iter().map(Key::campaign).collect();
+        let rows = self.pool.rows(&self.statements.get_of_user, vec![&scope, &user, &kind, &campaigns]).await?;
+        let mut held = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            held.insert(row::column::<&str>(row, 1 + row::FIELDS, "campaignKey")?, live(row)?);
+        }
+        // Not taken out: a key may be asked for twice.
+        Ok(campaigns.iter().map(|campaign| held.get(campaign).cloned().flatten()).collect())
+    }
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Assignment>>> {
         let parts: Vec<[&str; 4]> = keys.iter().map(|key| KeyColumns::of(key).parts()).collect();
         let [scopes, users, kinds, campaigns] =

@@ -2,7 +2,7 @@
 use super::{failure, row::Params, sql::Statement};
 use crate::{BoxFuture, Error, ErrorKind, Result};
 use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool as Connections, RecyclingMethod, Runtime,
+    Manager, ManagerConfig, Object, Pool as Connections, QueueMode, RecyclingMethod, Runtime,
     tokio_postgres::{self, Config, Row},
 };
 use futures_util::future::{join_all, join3};
@@ -34,7 +34,8 @@ impl Pool {
         let manager =
             Manager::from_config(config, tls.clone(), ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let connections = Connections::builder(manager).max_size(connections).create_timeout(Some(connect));
-        let connections = connections.runtime(Runtime::Tokio1).build();
+        // The one that was used last: the server's process behind it is still warm, and those too many grow old.
+        let connections = connections.queue_mode(QueueMode::Lifo).runtime(Runtime::Tokio1).build();
         let connections = connections.map_err(|_| failure::unavailable("the pool of connections cannot be made"))?;
         Ok(Self { connections, tls, timeout, pooler })
     }

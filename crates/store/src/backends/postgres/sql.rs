@@ -14,6 +14,7 @@ pub(super) struct Statement {
 #[derive(Debug)]
 pub(super) struct Statements {
     pub(super) get: Statement,
+    pub(super) get_of_user: Statement,
     pub(super) get_many: Statement,
     pub(super) claim: Statement,
     pub(super) swap: Statement,
@@ -71,6 +72,14 @@ impl Statements {
         };
         Self {
             get: Statement::new(format!("SELECT {NOW}, {held} FROM {table} h WHERE {by_key}"), texts(4)),
+            // What a decision asks for, campaigns of one user, is one scan of the index: a third of the general form.
+            get_of_user: Statement::new(
+                format!(
+                    "SELECT {NOW}, {held}, \"campaignKey\" FROM {table} h WHERE scope = $1 AND \"userId\" = $2 AND \
+                     kind = $3 AND \"campaignKey\" = ANY($4)"
+                ),
+                with(texts(3), &[Type::TEXT_ARRAY]),
+            ),
             // LIMIT keeps the planner from anything but one look at the index for each key.
             get_many: Statement::new(
                 format!(
