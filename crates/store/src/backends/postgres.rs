@@ -88,7 +88,7 @@ impl Postgres {
 
     /// Runs `statement` once for each key, in the order of keys.
     async fn each(&self, statement: &Statement, mut columns: Vec<(&Key, Params<'_>)>) -> Result<()> {
-        columns.sort_by(|(one, _), (other, _)| one.cmp(other));
+        columns.sort_by_key(|(key, _)| *key);
         let calls: Vec<_> = columns.into_iter().map(|(_, params)| Call { statement, params }).collect();
         if calls.is_empty() { Ok(()) } else { self.pool.all(&calls).await.map(drop) }
     }
