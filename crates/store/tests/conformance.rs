@@ -20,8 +20,13 @@ const STORES: &[Store] = &[
     Store { name: "postgres", offers: Needs::Enumeration, open: || Box::pin(server("POSTGRES", "?timeout=20s")) },
     #[cfg(feature = "postgres")]
     Store { name: "postgres_tls", offers: Needs::Enumeration, open: || Box::pin(postgres_tls()) },
+    // The same server as `postgres`, hence other tables: one run of the suite has the same keys for every store.
     #[cfg(feature = "postgres")]
-    Store { name: "pgbouncer", offers: Needs::Enumeration, open: || Box::pin(server("PGBOUNCER", "?timeout=20s")) },
+    Store {
+        name: "pgbouncer",
+        offers: Needs::Enumeration,
+        open: || Box::pin(server("PGBOUNCER", "?timeout=20s&schema=bounced")),
+    },
 ];
 
 fn main() {

@@ -45,7 +45,7 @@ async fn joined_by_the_rule(url: String, batches: usize) {
         let mut asks = Vec::new();
         for (i, (held, offer, retried)) in batch.into_iter().enumerate() {
             // Odd keys of the generator, made distinct.
-            let user = format!("{}{round}-{i}", offer.key.user_id());
+            let user = format!("{}/{round}-{i}", offer.key.user_id());
             let key = Key::new(&scope, offer.key.kind(), &user, offer.key.campaign()).expect("legal");
             let imported = offer.imported.map(|imported| Imported {
                 changed_at: moment(imported.changed_at, begun),
