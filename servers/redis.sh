@@ -33,7 +33,7 @@ up_redis_tls() {
     cat >"$tls/users.acl" <<'ACL'
 user default off
 user stayput on >correct-horse ~stayput:* +@read +@write +@connection +@scripting +time +info +config|get +readonly +cluster|slots +cluster|shards -@dangerous +info +config|get
-user blind on >correct-horse ~stayput:* +@read +@write +@connection +@scripting +time +info -config
+user blind on >correct-horse ~stayput:* +@read +@write +@connection +@scripting +time -info -config
 ACL
     redis_run redis_tls --port 0 --tls-port "$port" --aclfile users.acl --tls-ca-cert-file ca.pem \
         --tls-cert-file server.pem --tls-key-file server.key --tls-auth-clients yes

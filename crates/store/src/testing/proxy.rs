@@ -54,6 +54,9 @@ struct State {
     fault: watch::Sender<(Fault, bool)>,
     open: AtomicUsize,
     cuts: AtomicUsize,
+    made: AtomicUsize,
+    /// Connections up to this one carry nothing any more.
+    silent: AtomicUsize,
 }
 
 impl Proxy {
@@ -62,7 +65,8 @@ impl Proxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let fault = watch::Sender::new((Fault::Pass, false));
-        let state = Arc::new(State { server, fault, open: AtomicUsize::new(0), cuts: AtomicUsize::new(0) });
+        let [open, cuts, made, silent] = [const { AtomicUsize::new(0) }; 4];
+        let state = Arc::new(State { server, fault, open, cuts, made, silent });
         let accepts = tokio::spawn(accept(listener, state.clone()));
         Ok(Self { address, state, accepts })
     }
@@ -77,6 +81,11 @@ impl Proxy {
     /// `fault` happens to the next request that it cuts off, and then everything passes again.
     pub fn once(&self, fault: Fault) {
         self.state.fault.send_replace((fault, true));
+    }
+    /// The connections that there are carry nothing any more, for ever, as behind a router that forgot them; new ones
+    /// are well.
+    pub fn silence(&self) {
+        self.state.silent.store(self.state.made.load(Ordering::Acquire), Ordering::Release);
     }
     /// How many connections of clients are open: more and more of them are a leak.
     pub fn open(&self) -> usize {
@@ -101,9 +110,10 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
             accepted = listener.accept() => {
                 let Ok((client, _)) = accepted else { return };
                 let state = state.clone();
+                let number = state.made.fetch_add(1, Ordering::AcqRel) + 1;
                 state.open.fetch_add(1, Ordering::AcqRel);
                 connections.spawn(async move {
-                    serve(client, &state).await;
+                    serve(client, number, &state).await;
                     state.open.fetch_sub(1, Ordering::AcqRel);
                 });
             }
@@ -112,7 +122,7 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
     }
 }
 
-async fn serve(client: TcpStream, state: &State) {
+async fn serve(client: TcpStream, number: usize, state: &State) {
     let resets = |(fault, _): &(Fault, bool)| *fault == Fault::Reset;
     let mut faults = state.fault.subscribe();
     if resets(&faults.borrow()) {
@@ -123,8 +133,8 @@ async fn serve(client: TcpStream, state: &State) {
     let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
         (client.into_split(), server.into_split());
     let is_reset = tokio::select! {
-        _ = pipe(&mut from_client, &mut to_server, state, Fault::CutBefore) => false,
-        _ = pipe(&mut from_server, &mut to_client, state, Fault::CutAfter) => false,
+        _ = pipe(&mut from_client, &mut to_server, number, state, Fault::CutBefore) => false,
+        _ = pipe(&mut from_server, &mut to_client, number, state, Fault::CutAfter) => false,
         _ = faults.wait_for(resets) => true,
     };
     if let Ok(client) = from_client.reunite(to_client)
@@ -135,13 +145,22 @@ async fn serve(client: TcpStream, state: &State) {
 }
 
 /// Carries bytes until either side ends, or something arrives that is to be `cut`.
-async fn pipe(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, state: &State, cut: Fault) -> io::Result<()> {
+async fn pipe(
+    from: &mut OwnedReadHalf,
+    to: &mut OwnedWriteHalf,
+    number: usize,
+    state: &State,
+    cut: Fault,
+) -> io::Result<()> {
     let mut faults = state.fault.subscribe();
     let mut piece = vec![0; 64 * 1024];
     let mut lost = false;
     loop {
         let length = from.read(&mut piece).await?;
         let Some(bytes) = piece.get(..length).filter(|bytes| !bytes.is_empty()) else { return Ok(()) };
+        if number <= state.silent.load(Ordering::Acquire) {
+            continue;
+        }
         let fault = faults.wait_for(|(fault, _)| *fault != Fault::Pause).await.map_or(cut, |fault| fault.0);
         if fault == cut {
             state.cuts.fetch_add(1, Ordering::AcqRel);
