@@ -4,6 +4,8 @@ mod file;
 mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(feature = "stayput")]
 mod stayput;
 
@@ -12,5 +14,7 @@ pub use file::{File, FileOptions, FileStats};
 pub use memory::Memory;
 #[cfg(feature = "postgres")]
 pub use postgres::Postgres;
+#[cfg(feature = "redis")]
+pub use redis::Redis;
 #[cfg(feature = "stayput")]
 pub use stayput::Stayput;

@@ -3,7 +3,7 @@
 use crate::backends::Postgres;
 use crate::{Error, Result, ScanStore, backends::Memory, layers::Retention};
 use percent_encoding::percent_decode_str;
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// The schemes that this build knows.
 pub const SCHEMES: &[&str] = &[
@@ -14,10 +14,21 @@ pub const SCHEMES: &[&str] = &[
     "file",
     #[cfg(feature = "postgres")]
     "postgres",
+    #[cfg(feature = "redis")]
+    "redis",
+    #[cfg(feature = "redis")]
+    "rediss",
+    #[cfg(feature = "redis")]
+    "redis+cluster",
+    #[cfg(feature = "redis")]
+    "rediss+cluster",
+    #[cfg(feature = "redis")]
+    "redis+sentinel",
+    #[cfg(feature = "redis")]
+    "rediss+sentinel",
 ];
 
 /// The parts of a store's URL. Options are taken out one by one; one that nobody takes is an error.
-#[derive(Debug)]
 pub struct StoreUrl {
     scheme: String,
     place: String,
@@ -50,6 +61,10 @@ pub async fn open(url: &str) -> Result<Arc<dyn ScanStore>> {
         "file" => open_file(url)?,
         #[cfg(feature = "postgres")]
         "postgres" | "postgresql" => Arc::new(Postgres::open(url).await?),
+        #[cfg(feature = "redis")]
+        "redis" | "rediss" | "redis+cluster" | "rediss+cluster" | "redis+sentinel" | "rediss+sentinel" => {
+            Arc::new(crate::backends::Redis::open(url, retention.is_some()).await?)
+        }
         other => {
             let known: Vec<String> = SCHEMES.iter().map(|scheme| format!("{scheme}:")).collect();
             let message = format!("there is no store \"{other}:\"; this build has {}", known.join(", "));
@@ -166,5 +181,12 @@ impl StoreUrl {
         let Some((name, _)) = self.options.first() else { return Ok(()) };
         let message = format!("{}: has no option \"{name}\"; it has {}", self.scheme, known.join(", "));
         Err(Error::invalid("store", message))
+    }
+}
+
+// Places and options may hold passwords.
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoreUrl({}:…)", self.scheme)
     }
 }

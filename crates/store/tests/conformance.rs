@@ -1,4 +1,4 @@
-//! Every case against every store of this crate that needs no server of ours.
+//! Every case against every store of this crate that needs no server of ours; those of others run if `servers/up` did.
 use stayput::{
     ScanStore,
     backends::{File, FileOptions, Memory},
@@ -15,13 +15,14 @@ const STORES: &[Store] = &[
     Store { name: "memory", offers: Needs::Enumeration, open: || Box::pin(memory()) },
     Store { name: "dyn", offers: Needs::Enumeration, open: || Box::pin(dynamic()) },
     Store { name: "file", offers: Needs::Enumeration, open: || Box::pin(file()) },
+    Store { name: "redis", offers: Needs::Enumeration, open: || Box::pin(server("REDIS", "")) },
+    Store { name: "redis_cluster", offers: Needs::Enumeration, open: || Box::pin(server("REDIS_CLUSTER", "")) },
+    Store { name: "redis_sentinel", offers: Needs::Enumeration, open: || Box::pin(server("REDIS_SENTINEL", "")) },
+    Store { name: "redis_tls", offers: Needs::Enumeration, open: || Box::pin(server("REDIS_TLS", "")) },
     Store { name: "retention", offers: Needs::Enumeration, open: || Box::pin(retention()) },
-    #[cfg(feature = "postgres")]
     Store { name: "postgres", offers: Needs::Enumeration, open: || Box::pin(server("POSTGRES", "?timeout=20s")) },
-    #[cfg(feature = "postgres")]
     Store { name: "postgres_tls", offers: Needs::Enumeration, open: || Box::pin(postgres_tls()) },
     // The same server as `postgres`, hence other tables: one run of the suite has the same keys for every store.
-    #[cfg(feature = "postgres")]
     Store {
         name: "pgbouncer",
         offers: Needs::Enumeration,
@@ -52,14 +53,12 @@ async fn retention() -> Result<Opened, String> {
     Ok(Opened::new(client(), client()))
 }
 
-#[cfg(feature = "postgres")]
 async fn postgres_tls() -> Result<Opened, String> {
     let authority = running("POSTGRES_TLS_CA")?;
     server("POSTGRES_TLS", &format!("?timeout=20s&sslmode=verify-full&sslrootcert={authority}")).await
 }
 
 /// Two clients of the server that `servers/up` calls `name`.
-#[cfg(feature = "postgres")]
 async fn server(name: &str, options: &str) -> Result<Opened, String> {
     let url = format!("{}{options}", running(name)?);
     let client = || async { stayput::open(&url).await.map(Arc::new).expect("a server that runs can be opened") };
@@ -67,7 +66,6 @@ async fn server(name: &str, options: &str) -> Result<Opened, String> {
 }
 
 /// Where `servers/up` put it.
-#[cfg(feature = "postgres")]
 #[expect(clippy::disallowed_methods, reason = "the script that starts servers says so in the environment")]
 fn running(name: &str) -> Result<String, String> {
     let name = format!("STAYPUT_TEST_{name}");

@@ -232,7 +232,8 @@ impl Offer {
         changed
     }
 
-    fn answer(&self, held: Option<Assignment>) -> Claimed {
+    /// The answer, given what is held afterwards.
+    pub(crate) fn answer(&self, held: Option<Assignment>) -> Claimed {
         let (mut new_goals, mut dropped_goals) = (Vec::new(), 0);
         if let (Some(held), false) = (&held, self.goals.is_empty()) {
             let is_full = held.goals.len() >= limits::GOALS;

@@ -1,0 +1,241 @@
+//! Assignments in Redis or Valkey: one server, one behind sentinels, or a cluster.
+//!
+//! What is acknowledged and then lost, and when two writers can both be told that they won (or that one goal is new):
+//!
+//! | event | what is lost | two winners | what changes it |
+//! |---|---|---|---|
+//! | the server process is killed or crashes | `appendfsync everysec` or `always`: nothing; no append-only file: everything since the last snapshot | for what was lost | `appendonly yes` |
+//! | the machine crashes | `everysec`: up to about a second (two, if the disk stalls); `always`: nothing | for what was lost | `appendfsync always` |
+//! | fail-over, by sentinels or in a cluster | what the promoted replica had not received yet: usually milliseconds | for what was lost | `min-replicas-to-write` bounds it; nothing in Redis excludes it |
+//! | a master is cut off from the majority | what it accepts until it notices: up to `cluster-node-timeout`, or for as long as clients reach it without sentinels | yes, one on each side | `min-replicas-to-write 1` and a short `min-replicas-max-lag` |
+//! | memory runs out | `noeviction`: nothing, writes fail; `volatile-*`: what has a retention; `allkeys-*`: anything | for what was lost | `maxmemory-policy`; what could drop assignments is refused unless `?evictable=accepted` |
+//!
+//! Repeating a claim after any of these is safe: it joins what the servers then hold.
+//!
+//! A read or a claim is one round trip per node: reads ask the master, so that nothing acknowledged is missed. All of
+//! a user is one hash, beside an index of users for scans. The index costs a sorted-set member per user (about 100
+//! bytes and the id) and one `ZADD` when a user comes first; claims that only change what is held do not touch it.
+//! With a retention, an index entry stays until later first claims of its bucket come across it.
+//!
+//! Commands that Stayput needs: EVALSHA, EVAL, HGET, HMGET, HGETALL, HSET, HDEL, HLEN, PERSIST, PTTL, PEXPIREAT, EXISTS,
+//! UNLINK, ZADD, ZREM, ZRANDMEMBER, ZLEXCOUNT, ZRANGEBYLEX, TIME, HELLO, and at the start CONFIG GET or INFO.
+mod checks;
+mod failure;
+mod keys;
+mod link;
+mod place;
+mod scan;
+mod script;
+mod target;
+
+use crate::{
+    Assignment, AssignmentStore, BoxFuture, Claimed, Cursor, Entry, Error, ErrorKind, Key, Offer, Page, Result,
+    ScanStore, Scope, StoreUrl, User, codec, distinct,
+};
+use failure::failed;
+use keys::{Bucket, Keys, field};
+use link::{Ask, Deadline, Link, Repeat};
+use place::Place;
+use redis::{Value, cmd};
+use scan::{Found, moment, place_of};
+use script::{Call, Scripts, strange, tell_offer};
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+const STORE: &str = "redis";
+
+/// A client of one server, of a master behind sentinels, or of a cluster.
+#[derive(Debug)]
+pub struct Redis {
+    link: Link,
+    keys: Keys,
+    scripts: Scripts,
+    /// Whether something that expires was ever read: then reads ask for the time in the same round trip.
+    expires: AtomicBool,
+}
+
+impl Redis {
+    /// Connects to the servers that `url` names, and makes sure that they can keep assignments; `expires` says whether
+    /// a retention will be asked of them.
+    ///
+    /// `redis://`, `redis+cluster://` and `redis+sentinel://`, or with TLS `rediss://` and so on. User and password
+    /// stand before the hosts. Options: `prefix`, `timeout` for one operation (2s), `connect` for one connection (1s),
+    /// `db`, `ca`, `cert` and `key` (PEM files), `sentinel-user`, `sentinel-password`, `evictable=accepted`.
+    pub async fn open(mut url: StoreUrl, expires: bool) -> Result<Self> {
+        let place = Place::parse(&mut url)?;
+        let link = Link::new(&place)?;
+        checks::check(&link, &place, expires).await?;
+        let (keys, scripts) = (Keys::new(place.prefix), Scripts::new());
+        Ok(Self { link, keys, scripts, expires: AtomicBool::new(expires) })
+    }
+
+    /// One HMGET per user. What expires is judged by the server's clock, which is asked only if it matters.
+    async fn read(&self, keys: &[Key], deadline: Deadline) -> Result<Vec<Option<Assignment>>> {
+        let mut users: HashMap<&User, Vec<usize>> = HashMap::new();
+        for (place, key) in keys.iter().enumerate() {
+            users.entry(key.user()).or_default().push(place);
+        }
+        let users: Vec<(&User, Vec<usize>)> = users.into_iter().collect();
+        let ask_time = self.expires.load(Ordering::Relaxed);
+        let ask = |(user, places): &(&User, Vec<usize>)| {
+            let mut values = cmd("HMGET");
+            values.arg(self.keys.user(user));
+            for key in places.iter().filter_map(|place| keys.get(*place)) {
+                values.arg(field(key));
+            }
+            let mut commands = vec![values];
+            commands.extend(ask_time.then(|| cmd("TIME")));
+            Ask { bucket: Bucket::of(user), commands }
+        };
+        let asks: Vec<Ask> = users.iter().map(ask).collect();
+        let answers = self.link.ask(&asks, Repeat::Once, deadline).await?;
+        let mut held: Vec<Option<Assignment>> = vec![None; keys.len()];
+        for ((user, places), answers) in users.iter().zip(answers) {
+            let mut answers = answers.into_iter();
+            let values = list(sound(answers.next().unwrap_or_default())?)?;
+            let mut now = answers.next().map(moment).transpose()?;
+            if values.len() != places.len() {
+                return Err(strange());
+            }
+            for (place, value) in places.iter().zip(values) {
+                let Some(value) = bytes(value)? else { continue };
+                let assignment = codec::decode(STORE, &value)?;
+                if assignment.expires_at.is_some() && now.is_none() {
+                    self.expires.store(true, Ordering::Relaxed);
+                    let ask = [Ask { bucket: Bucket::of(user), commands: vec![cmd("TIME")] }];
+                    let answer = self.link.ask(&ask, Repeat::Once, deadline).await?;
+                    now = Some(moment(first(answer.into_iter().next().unwrap_or_default())?)?);
+                }
+                if let Some(held) = held.get_mut(*place) {
+                    *held = Some(assignment).filter(|held| now.is_none_or(|now| held.is_live(now)));
+                }
+            }
+        }
+        Ok(held)
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl AssignmentStore for Redis {
+    fn get<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Assignment>>>> {
+        Box::pin(async move {
+            match keys {
+                [] => Ok(Vec::new()),
+                keys => self.read(keys, self.link.deadline()).await,
+            }
+        })
+    }
+    fn claim<'a>(&'a self, offers: &'a [Offer]) -> BoxFuture<'a, Result<Vec<Claimed>>> {
+        Box::pin(async move {
+            distinct(offers.iter().map(|offer| &offer.key))?;
+            let tell = |place: usize, to: &mut Vec<Vec<u8>>| {
+                if let Some(offer) = offers.get(place) {
+                    tell_offer(offer, to);
+                }
+            };
+            let calls = Call::grouped(&self.keys, offers.iter().map(|offer| &offer.key), tell);
+            if calls.is_empty() {
+                return Ok(Vec::new());
+            }
+            let answers = self.scripts.claim.run(&self.link, &calls, Repeat::Once, self.link.deadline()).await?;
+            let mut claimed: Vec<Option<Claimed>> = vec![None; offers.len()];
+            for (call, answer) in calls.iter().zip(answers) {
+                for (place, value) in call.places.iter().zip(list(answer)?) {
+                    if let (Some(offer), Some(claimed)) = (offers.get(*place), claimed.get_mut(*place)) {
+                        *claimed = Some(offer.answer(held_after(value)?));
+                    }
+                }
+            }
+            claimed.into_iter().map(|claimed| claimed.ok_or_else(strange)).collect()
+        })
+    }
+    fn put<'a>(&'a self, entries: &'a [Entry]) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            distinct(entries.iter().map(|entry| &entry.key))?;
+            let tell = |place: usize, to: &mut Vec<Vec<u8>>| {
+                if let Some(Entry { assignment, .. }) = entries.get(place) {
+                    let ends = assignment.expires_at.map(|end| end.as_millis().to_string().into_bytes());
+                    to.extend([codec::encode(assignment), ends.unwrap_or_default()]);
+                }
+            };
+            let calls = Call::grouped(&self.keys, entries.iter().map(|entry| &entry.key), tell);
+            // Never again: a claim may have come in between, and would be undone.
+            self.scripts.put.run(&self.link, &calls, Repeat::Never, self.link.deadline()).await.map(drop)
+        })
+    }
+    fn remove<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            distinct(keys)?;
+            let calls = Call::grouped(&self.keys, keys, |_, _| {});
+            self.scripts.remove.run(&self.link, &calls, Repeat::Never, self.link.deadline()).await.map(drop)
+        })
+    }
+    /// Nothing is kept back here; see the table above for what the servers keep back.
+    fn flush(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl ScanStore for Redis {
+    fn user<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<Vec<Entry>>> {
+        Box::pin(async move {
+            let found = self.everything(&[place_of(user)], self.link.deadline()).await?;
+            let entry = |Found { held, .. }: Found| held.map_err(|why| Error::new(ErrorKind::Corrupt, STORE, why.why));
+            found.into_iter().flatten().map(entry).collect()
+        })
+    }
+    fn erase<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move {
+            let calls = [Call::whole(&self.keys, user)];
+            let answers = self.scripts.remove.run(&self.link, &calls, Repeat::Never, self.link.deadline()).await?;
+            match answers.first() {
+                Some(Value::Int(erased)) => Ok(erased.unsigned_abs()),
+                _ => Err(strange()),
+            }
+        })
+    }
+    fn scan<'a>(
+        &'a self,
+        scope: Option<&'a Scope>,
+        after: Option<&'a Cursor>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page>> {
+        Box::pin(self.page(scope, after, limit))
+    }
+}
+
+/// What a claim says is held.
+fn held_after(answer: Value) -> Result<Option<Assignment>> {
+    let Some(value) = bytes(answer)? else { return Ok(None) };
+    match value.strip_prefix(&[0]) {
+        None => codec::decode(STORE, &value).map(Some),
+        Some(unreadable) => match codec::decode(STORE, unreadable) {
+            Err(error) => Err(error),
+            Ok(_) => Err(Error::new(ErrorKind::Corrupt, STORE, "a stored assignment is damaged and cannot be read")),
+        },
+    }
+}
+
+fn first(answers: Vec<Value>) -> Result<Value> {
+    sound(answers.into_iter().next().unwrap_or_default())
+}
+fn sound(answer: Value) -> Result<Value> {
+    answer.extract_error().map_err(failed)
+}
+fn list(answer: Value) -> Result<Vec<Value>> {
+    match answer {
+        Value::Array(parts) => Ok(parts),
+        Value::Map(pairs) => Ok(pairs.into_iter().flat_map(|(name, value)| [name, value]).collect()),
+        _ => Err(strange()),
+    }
+}
+fn bytes(answer: Value) -> Result<Option<Vec<u8>>> {
+    match answer {
+        Value::Nil | Value::Boolean(false) => Ok(None),
+        Value::BulkString(bytes) => Ok(Some(bytes)),
+        _ => Err(strange()),
+    }
+}

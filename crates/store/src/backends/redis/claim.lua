@@ -1,0 +1,256 @@
+-- `Offer::join`, said again in Lua: joins each offer with what is held and answers what is held now, so that a claim
+-- takes one round trip. `script.rs` puts in the two limits. Claim ids and revisions have 64 bits, more than a number of Lua holds: they stay bytes.
+--
+-- KEYS: the bucket's index, then users. ARGV: offers one after the other, as `script.rs` writes them; what is absent
+-- is empty. Answers: the value that is held, nothing, or a zero byte and what cannot be read and is left alone.
+local byte, char, find, rep, sub = string.byte, string.char, string.find, string.rep, string.sub
+local GOALS, LAST = $GOALS, $LAST
+
+local function number(bytes)
+  return (struct.unpack('<I8', bytes))
+end
+local function moment(millis)
+  return struct.pack('<I8', math.min(millis, LAST))
+end
+local function successor(revision)
+  for i = 1, 8 do
+    local digit = byte(revision, i)
+    if digit < 255 then
+      return rep('\0', i - 1) .. char(digit + 1) .. sub(revision, i + 1)
+    end
+  end
+  return revision
+end
+
+local function is_text(bytes)
+  local at = find(bytes, '[\128-\255]')
+  while at and at <= #bytes do
+    local a, b, c, d = byte(bytes, at, at + 3)
+    local function follows(x, from, to)
+      return x and x >= (from or 128) and x <= (to or 191)
+    end
+    if a < 128 then
+      at = at + 1
+    elseif a >= 194 and a <= 223 and follows(b) then
+      at = at + 2
+    elseif a >= 224 and a <= 239 and follows(b, a == 224 and 160, a == 237 and 159) and follows(c) then
+      at = at + 3
+    elseif a >= 240 and a <= 244 and follows(b, a == 240 and 144, a == 244 and 143) and follows(c) and follows(d) then
+      at = at + 4
+    else
+      return false
+    end
+  end
+  return true
+end
+local function is_name(bytes)
+  return #bytes >= 1 and #bytes <= 256 and not find(bytes, '%z') and is_text(bytes)
+end
+
+-- The fields of a value, or nil if it is damaged or of another version: as `codec::decode` reads it.
+local function decode(bytes)
+  if byte(bytes) ~= 1 then
+    return nil
+  end
+  local held, at = { goals = {}, epoch = 0, unknown = {} }, 2
+  while at <= #bytes do
+    local start, tag, length, scale = at, byte(bytes, at), 0, 1
+    while true do
+      at = at + 1
+      local digit = byte(bytes, at)
+      if not digit or scale > 268435456 then
+        return nil
+      end
+      length = length + digit % 128 * scale
+      if digit < 128 then
+        break
+      end
+      scale = scale * 128
+    end
+    local value = sub(bytes, at + 1, at + length)
+    if #value < length then
+      return nil
+    end
+    at = at + length + 1
+    if tag == 1 or tag == 3 then
+      if not is_name(value) then
+        return nil
+      end
+      held[tag == 1 and 'variation' or 'replaced'] = value
+    elseif tag == 2 or tag == 10 then
+      if length ~= 8 then
+        return nil
+      end
+      held[tag == 2 and 'by' or 'revision'] = value
+    elseif tag == 4 then
+      if not is_name(sub(value, 9)) then
+        return nil
+      end
+      held.goals[#held.goals + 1] = value
+    elseif tag == 5 then
+      if length < 8 or not is_text(sub(value, 9)) then
+        return nil
+      end
+      held.meta_at, held.meta = math.min(number(value), LAST), sub(value, 9)
+    elseif tag == 6 then
+      if not is_text(value) then
+        return nil
+      end
+      held.extra = value
+    elseif tag >= 7 and tag <= 9 then
+      if length ~= 8 then
+        return nil
+      end
+      held[tag] = math.min(number(value), LAST)
+    elseif tag == 11 then
+      if length ~= 4 then
+        return nil
+      end
+      held.epoch = struct.unpack('<I4', value)
+    else
+      held.unknown[#held.unknown + 1] = sub(bytes, start, at - 1)
+    end
+  end
+  local complete = held.variation and held.by and held[7] and held[8] and held.revision
+  return complete and held or nil
+end
+
+local function encode(held)
+  local out = { '\1' }
+  local function put(tag, value)
+    local head, length = char(tag), #value
+    while length > 127 do
+      head, length = head .. char(length % 128 + 128), math.floor(length / 128)
+    end
+    out[#out + 1] = head .. char(length)
+    out[#out + 1] = value
+  end
+  put(1, held.variation)
+  put(2, held.by)
+  if held.replaced then
+    put(3, held.replaced)
+  end
+  for _, goal in ipairs(held.goals) do
+    put(4, goal)
+  end
+  if held.meta then
+    put(5, moment(held.meta_at) .. held.meta)
+  end
+  if held.extra then
+    put(6, held.extra)
+  end
+  put(7, moment(held[7]))
+  put(8, moment(held[8]))
+  if held[9] then
+    put(9, moment(held[9]))
+  end
+  put(10, held.revision)
+  if held.epoch ~= 0 then
+    put(11, struct.pack('<I4', held.epoch))
+  end
+  return table.concat(out) .. table.concat(held.unknown)
+end
+
+-- Adds the offered goals that are missing while there is room; true if any was added.
+local function bring(held, offer)
+  local known, before = {}, #held.goals
+  if #offer.goals > 0 then
+    for _, goal in ipairs(held.goals) do
+      known[sub(goal, 9)] = true
+    end
+  end
+  for _, name in ipairs(offer.goals) do
+    if not known[name] and #held.goals < GOALS then
+      known[name] = true
+      held.goals[#held.goals + 1] = offer.claim .. name
+    end
+  end
+  return #held.goals > before
+end
+
+local function lasting(offer)
+  return offer.lasts and math.min(now + offer.lasts, LAST)
+end
+
+local function create(offer)
+  if not offer.variation then
+    return nil
+  end
+  local created = {
+    variation = offer.variation, by = offer.claim, goals = {}, meta = offer.meta, meta_at = offer.decided_at,
+    extra = offer.extra, [7] = offer.decided_at, [8] = offer.imported or now, revision = '\1' .. rep('\0', 7),
+    epoch = offer.epoch, unknown = {},
+  }
+  if offer.imported then
+    created[9] = offer.imported_end
+  else
+    created[9] = lasting(offer)
+  end
+  bring(created, offer)
+  return (not created[9] or now < created[9]) and created or nil
+end
+
+local function unite(held, offer)
+  local changed = false
+  if offer.variation == held.variation then
+    if offer.meta and offer.meta ~= held.meta and (not held.meta or held.meta_at <= offer.decided_at) then
+      held.meta, held.meta_at, changed = offer.meta, offer.decided_at, true
+    end
+  elseif offer.variation and offer.over == held.variation and (not offer.over_by or offer.over_by == held.by) then
+    held.replaced, held.variation, held.by = held.variation, offer.variation, offer.claim
+    held[7], held.extra, changed = offer.decided_at, offer.extra, true
+    if offer.meta then
+      held.meta, held.meta_at = offer.meta, offer.decided_at
+    end
+  end
+  changed = bring(held, offer) or changed
+  if held[9] and offer.lasts and held[9] - now < offer.renew_below then
+    held[9], changed = lasting(offer), true
+  end
+  if changed then
+    held.revision, held[8] = successor(held.revision), now
+  end
+  return changed
+end
+
+local at = 0
+local function take()
+  at = at + 1
+  return ARGV[at] ~= '' and ARGV[at] or nil
+end
+
+local answers = {}
+while at < #ARGV do
+  local user, field = KEYS[tonumber(take())], take()
+  local offer = {
+    claim = take(), epoch = tonumber(take()), variation = take(), over = take(), over_by = take(), meta = take(),
+    extra = take(), decided_at = tonumber(take()), lasts = tonumber(take() or nil), renew_below = tonumber(take() or nil),
+    imported = tonumber(take() or nil), imported_end = tonumber(take() or nil), goals = {},
+  }
+  for i = 1, tonumber(take()) do
+    offer.goals[i] = take()
+  end
+  local value = redis.call('HGET', user, field)
+  local held, readable = nil, true
+  if value then
+    held = decode(value)
+    readable = held ~= nil
+  end
+  if held and (held[9] and now >= held[9] or held.epoch < offer.epoch) then
+    held, value = nil, false
+  end
+  if not readable then
+    value = '\0' .. value
+  elseif not held then
+    local created = create(offer)
+    if created then
+      value = encode(created)
+      hold(KEYS[1], user, field, value, created[9])
+    end
+  elseif held.epoch == offer.epoch and unite(held, offer) then
+    value = encode(held)
+    hold(KEYS[1], user, field, value, held[9])
+  end
+  answers[#answers + 1] = value
+end
+return answers

@@ -1,0 +1,101 @@
+//! Where things are in Redis, so that all of a user lives in one slot of a cluster.
+//!
+//! | key | type | holds |
+//! |---|---|---|
+//! | `PREFIX{BBB}u` scope `00` user | hash | per kind and campaign (`c` or `f`, then the campaign key) one value of [`codec`] |
+//! | `PREFIX{BBB}i` | sorted set, all scores 0 | scope `00` user, for every user of the bucket |
+//!
+//! `BBB` is the user's bucket in three hexadecimal digits: FNV-1a with 64 bits over scope `00` user `00`, its halves
+//! combined by exclusive or, the lowest 12 bits of that. It never changes: `buckets_never_move` holds it.
+use crate::{Key, Result, User, codec};
+use redis::cluster_routing::{Route, SlotAddr};
+
+/// How many buckets there are.
+pub(super) const BUCKETS: u16 = 4_096;
+
+/// One of [`BUCKETS`] parts of all users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Bucket(pub(super) u16);
+
+/// Spells keys.
+#[derive(Clone, Debug)]
+pub(super) struct Keys {
+    prefix: String,
+}
+
+impl Bucket {
+    /// Where `user` lives.
+    pub(super) fn of(user: &User) -> Self {
+        let hash = codec::user_prefix(user).iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        Self(((hash ^ (hash >> 32)) & u64::from(BUCKETS - 1)) as u16)
+    }
+    /// The way to the node of a cluster that decides about it.
+    pub(super) fn route(self) -> Route {
+        Route::with_key(format!("{:03x}", self.0), SlotAddr::Master)
+    }
+}
+
+impl Keys {
+    pub(super) fn new(prefix: String) -> Self {
+        Self { prefix }
+    }
+    /// The key of the bucket's index.
+    pub(super) fn index(&self, bucket: Bucket) -> Vec<u8> {
+        self.of_kind(bucket, 'i')
+    }
+    /// The key of the user's hash.
+    pub(super) fn user(&self, user: &User) -> Vec<u8> {
+        self.member(Bucket::of(user), &member(user))
+    }
+    /// The key of the hash of a member of the bucket's index.
+    pub(super) fn member(&self, bucket: Bucket, member: &[u8]) -> Vec<u8> {
+        let mut key = self.of_kind(bucket, 'u');
+        key.extend_from_slice(member);
+        key
+    }
+    fn of_kind(&self, bucket: Bucket, kind: char) -> Vec<u8> {
+        format!("{}{{{:03x}}}{kind}", self.prefix, bucket.0).into_bytes()
+    }
+}
+
+/// What stands for `user` in the index.
+pub(super) fn member(user: &User) -> Vec<u8> {
+    let mut bytes = codec::user_prefix(user);
+    bytes.pop();
+    bytes
+}
+
+/// What stands for `key` in its user's hash.
+pub(super) fn field(key: &Key) -> Vec<u8> {
+    codec::encode_key(key).split_off(codec::user_prefix(key.user()).len())
+}
+
+/// The key that a member of the index and a field of its hash stand for.
+pub(super) fn key(member: &[u8], field: &[u8]) -> Result<Key> {
+    codec::decode_key(super::STORE, &[member, &[0], field].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Scope;
+
+    #[test]
+    fn buckets_never_move() {
+        let bucket = |user: &str| User::new(&Scope::default(), user).map(|user| Bucket::of(&user).0).unwrap();
+        assert_eq!(["ada", "grace", "用户-7"].map(bucket), [3534, 3396, 3991]);
+    }
+
+    #[test]
+    fn buckets_and_slots_are_used_evenly() {
+        let mut users = [0_u32; BUCKETS as usize];
+        for user in 0..BUCKETS * 8 {
+            let user = User::new(&Scope::default(), &format!("user-{user}")).unwrap();
+            users[usize::from(Bucket::of(&user).0)] += 1;
+        }
+        assert!(users.iter().all(|users| *users < 40), "{:?}", users.iter().max());
+        assert!(users.iter().filter(|users| **users == 0).count() < 20);
+    }
+}

@@ -1,0 +1,168 @@
+//! One server behind a proxy that fails, or under signals: no wrong answer, no absence for a failed read, an error in
+//! time, and everything as before once the fault is over.
+use crate::bench::{Add, Needs, Server, eventually, key, name, offer, open, prefix, rounds, variable};
+use stayput::{
+    AssignmentStoreExt, ErrorKind, Offer, Outcome, ScanStore,
+    testing::{Fault, Proxy},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+
+const REDIS: &str = "STAYPUT_TEST_REDIS";
+const TIMEOUT: Duration = Duration::from_millis(400);
+/// A machine that does too much at once is not a missed deadline.
+const GRACE: Duration = Duration::from_secs(2);
+
+pub(crate) fn tests(add: Add<'_>) {
+    add("a_cut_before_the_write_is_repeated_within_the_deadline", Needs::Server(REDIS), || {
+        Box::pin(cut_once(Fault::CutBefore))
+    });
+    add("a_cut_after_the_write_is_repeated_and_wins_again", Needs::Server(REDIS), || {
+        Box::pin(cut_once(Fault::CutAfter))
+    });
+    add("cut_before", Needs::Server(REDIS), || Box::pin(survives(Fault::CutBefore)));
+    add("cut_after", Needs::Server(REDIS), || Box::pin(survives(Fault::CutAfter)));
+    add("reset", Needs::Server(REDIS), || Box::pin(survives(Fault::Reset)));
+    add("half_open", Needs::Server(REDIS), || Box::pin(survives(Fault::HalfOpen)));
+    add("pause_of_the_network", Needs::Server(REDIS), || Box::pin(survives(Fault::Pause)));
+    add("delay", Needs::Server(REDIS), || Box::pin(survives(Fault::Delay(Duration::from_secs(1)))));
+    add("a_connection_that_fell_silent_is_replaced", Needs::Server(REDIS), || Box::pin(silent()));
+    add("pause_of_the_server", Needs::Program, || Box::pin(stopped()));
+    add("restart_after_kill", Needs::Program, || Box::pin(restarted()));
+}
+
+async fn behind_proxy() -> (Proxy, Arc<dyn ScanStore>) {
+    let server = variable(REDIS).expect("checked before");
+    let server = server.trim_start_matches("redis://").parse().expect("an address");
+    let proxy = Proxy::before(server).await.expect("a proxy");
+    let url = format!("redis://{}?timeout=400ms&connect=200ms&prefix={}", proxy.address(), prefix());
+    let store = open(&url).await;
+    (proxy, store)
+}
+
+fn claims(user: &str) -> Offer {
+    offer(key(user, "campaign")).offering(name("first")).bringing([name("goal")])
+}
+
+async fn cut_once(fault: Fault) {
+    let (proxy, store) = behind_proxy().await;
+    for user in 0..20 {
+        let offer = claims(&format!("user-{user}"));
+        proxy.once(fault);
+        let claimed = store.claim_one(&offer).await.expect("one cut is bridged");
+        assert_eq!((claimed.outcome, claimed.new_goals), (Outcome::Created, vec![name("goal")]));
+        assert_eq!(claimed.held.map(|held| held.revision), Some(1), "written once");
+    }
+    assert_eq!(proxy.cuts(), 20);
+    proxy.once(fault);
+    let read = store.get_one(&key("user-0", "campaign")).await.expect("one cut is bridged");
+    assert!(read.is_some());
+}
+
+async fn survives(fault: Fault) {
+    let (proxy, store) = behind_proxy().await;
+    let held = claims("held");
+    store.claim_one(&held).await.expect("before the fault");
+    for round in 0..2 * rounds() {
+        proxy.set(fault);
+        let mut asked = JoinSet::new();
+        for i in 0..30 {
+            let (store, offer) = (store.clone(), claims(&format!("user-{round}-{i}")));
+            let held = held.key.clone();
+            asked.spawn(async move {
+                let begun = Instant::now();
+                let claimed = store.claim_one(&offer).await.map(|_| ()).expect_err("nothing answers");
+                let read = store.get_one(&held).await.map(|held| held.is_some()).expect_err("nothing answers");
+                assert!(claimed.is_transient() && read.is_transient(), "{claimed}, {read}");
+                assert!(begun.elapsed() < 2 * TIMEOUT + GRACE, "two operations took {:?}", begun.elapsed());
+                offer
+            });
+        }
+        let offers = asked.join_all().await;
+        proxy.set(Fault::Pass);
+        eventually("recovery", async || store.get_one(&held.key).await.is_ok_and(|held| held.is_some())).await;
+        for offer in offers {
+            let again = store.claim_one(&offer).await.expect("the fault is over");
+            assert_eq!((again.outcome, again.new_goals), (Outcome::Created, vec![name("goal")]));
+            let rival = Offer { claim: claims("x").claim, ..offer };
+            let rival = store.claim_one(&rival).await.expect("the fault is over");
+            assert!(!rival.won() && rival.new_goals.is_empty(), "{:?}", rival.outcome);
+        }
+        assert!(!store.claim_one(&claims("held")).await.expect("the fault is over").won());
+    }
+    eventually("one connection", async || proxy.open() == 1).await;
+}
+
+/// Nothing ever says that the connection is gone.
+async fn silent() {
+    let (proxy, store) = behind_proxy().await;
+    for user in 0..3 {
+        let offer = claims(&format!("user-{user}"));
+        proxy.silence();
+        let error = store.claim_one(&offer).await.expect_err("no answer");
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        let claimed = store.claim_one(&offer).await.expect("a new connection");
+        assert_eq!((claimed.outcome, claimed.new_goals), (Outcome::Created, vec![name("goal")]));
+    }
+    eventually("one connection", async || proxy.open() == 1).await;
+}
+
+/// The kernel goes on accepting connections for a process that is stopped.
+async fn stopped() {
+    let server = Server::start(&["--appendonly", "no"]).await;
+    let store = open(&server.url("timeout=400ms&connect=200ms")).await;
+    let (held, fresh) = (claims("held"), claims("fresh"));
+    store.claim_one(&held).await.expect("before the fault");
+    server.signal("STOP");
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(5) {
+        let asked = Instant::now();
+        let (read, claimed) = (store.get_one(&held.key).await, store.claim_one(&fresh).await);
+        assert!(read.is_err_and(|error| error.is_transient()) && claimed.is_err_and(|error| error.is_transient()));
+        assert!(asked.elapsed() < 2 * TIMEOUT + GRACE);
+    }
+    server.signal("CONT");
+    eventually("recovery", async || store.get_one(&held.key).await.is_ok_and(|held| held.is_some())).await;
+    let claimed = store.claim_one(&fresh).await.expect("the fault is over");
+    assert_eq!((claimed.outcome, claimed.new_goals), (Outcome::Created, vec![name("goal")]));
+}
+
+async fn restarted() {
+    let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]).await;
+    let store = open(&server.url("timeout=400ms&connect=200ms")).await;
+    for round in 0..2 * rounds() {
+        let mut writers = JoinSet::new();
+        for writer in 0..8 {
+            let store = store.clone();
+            writers.spawn(async move {
+                let mut answered = Vec::new();
+                for i in 0..120 {
+                    let offer = claims(&format!("user-{round}-{writer}-{i}"));
+                    loop {
+                        match store.claim_one(&offer).await {
+                            Ok(claimed) => {
+                                assert_eq!((claimed.outcome, claimed.new_goals.len()), (Outcome::Created, 1));
+                                break;
+                            }
+                            Err(error) => assert_ne!(error.kind(), ErrorKind::Invalid, "{error}"),
+                        }
+                        sleep(Duration::from_millis(10)).await;
+                    }
+                    answered.push(offer.key);
+                }
+                answered
+            });
+        }
+        sleep(Duration::from_millis(100)).await;
+        server.kill();
+        sleep(Duration::from_millis(300)).await;
+        server.restart().await;
+        for keys in writers.join_all().await {
+            let held = store.get(&keys).await.expect("everybody is back");
+            assert!(held.iter().all(Option::is_some), "acknowledged and lost");
+        }
+    }
+}
