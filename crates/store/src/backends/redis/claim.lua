@@ -4,31 +4,34 @@
 -- KEYS: the bucket's index, then users. ARGV: offers one after the other, as `script.rs` writes them; what is absent
 -- is empty. Answers: the value that is held, nothing, or a zero byte and what cannot be read and is left alone.
 local byte, char, find, rep, sub = string.byte, string.char, string.find, string.rep, string.sub
+local pack, unpack = struct.pack, struct.unpack
 local GOALS, LAST = $GOALS, $LAST
 
 local function number(bytes)
-  return (struct.unpack('<I8', bytes))
+  return (unpack('<I8', bytes))
 end
 local function moment(millis)
-  return struct.pack('<I8', math.min(millis, LAST))
+  return pack('<I8', math.min(millis, LAST))
 end
 local function successor(revision)
   for i = 1, 8 do
     local digit = byte(revision, i)
-    if digit < 255 then
+    if digit < 255 and i == 1 then
+      return char(digit + 1) .. sub(revision, 2)
+    elseif digit < 255 then
       return rep('\0', i - 1) .. char(digit + 1) .. sub(revision, i + 1)
     end
   end
   return revision
 end
 
+local function follows(x, from, to)
+  return x and x >= (from or 128) and x <= (to or 191)
+end
 local function is_text(bytes)
   local at = find(bytes, '[\128-\255]')
   while at and at <= #bytes do
     local a, b, c, d = byte(bytes, at, at + 3)
-    local function follows(x, from, to)
-      return x and x >= (from or 128) and x <= (to or 191)
-    end
     if a < 128 then
       at = at + 1
     elseif a >= 194 and a <= 223 and follows(b) then
@@ -44,7 +47,10 @@ local function is_text(bytes)
   return true
 end
 local function is_name(bytes)
-  return #bytes >= 1 and #bytes <= 256 and not find(bytes, '%z') and is_text(bytes)
+  if #bytes < 1 or #bytes > 256 then
+    return false
+  end
+  return not find(bytes, '[%z\128-\255]') or not find(bytes, '%z') and is_text(bytes)
 end
 
 -- The fields of a value, or nil if it is damaged or of another version: as `codec::decode` reads it.
@@ -54,18 +60,21 @@ local function decode(bytes)
   end
   local held, at = { goals = {}, epoch = 0, unknown = {} }, 2
   while at <= #bytes do
-    local start, tag, length, scale = at, byte(bytes, at), 0, 1
-    while true do
-      at = at + 1
-      local digit = byte(bytes, at)
-      if not digit or scale > 268435456 then
-        return nil
-      end
-      length = length + digit % 128 * scale
-      if digit < 128 then
-        break
-      end
-      scale = scale * 128
+    local start, tag, length = at, byte(bytes, at, at + 1)
+    at = at + 1
+    if not length then
+      return nil
+    elseif length > 127 then
+      local scale = 128
+      length = length - 128
+      repeat
+        at = at + 1
+        local digit = byte(bytes, at)
+        if not digit or scale > 268435456 then
+          return nil
+        end
+        length, scale = length + digit % 128 * scale, scale * 128
+      until digit < 128
     end
     local value = sub(bytes, at + 1, at + length)
     if #value < length then
@@ -106,7 +115,7 @@ local function decode(bytes)
       if length ~= 4 then
         return nil
       end
-      held.epoch = struct.unpack('<I4', value)
+      held.epoch = unpack('<I4', value)
     else
       held.unknown[#held.unknown + 1] = sub(bytes, start, at - 1)
     end
@@ -115,49 +124,55 @@ local function decode(bytes)
   return complete and held or nil
 end
 
-local function encode(held)
-  local out = { '\1' }
-  local function put(tag, value)
-    local head, length = char(tag), #value
-    while length > 127 do
-      head, length = head .. char(length % 128 + 128), math.floor(length / 128)
-    end
-    out[#out + 1] = head .. char(length)
-    out[#out + 1] = value
+-- One encoded field.
+local function field_of(tag, value)
+  local length = #value
+  if length < 128 then
+    return char(tag, length) .. value
   end
-  put(1, held.variation)
-  put(2, held.by)
+  local head = char(tag)
+  while length > 127 do
+    head, length = head .. char(length % 128 + 128), math.floor(length / 128)
+  end
+  return head .. char(length) .. value
+end
+
+local function encode(held)
+  local out = { '\1', field_of(1, held.variation), '\2\8', held.by }
   if held.replaced then
-    put(3, held.replaced)
+    out[#out + 1] = field_of(3, held.replaced)
   end
   for _, goal in ipairs(held.goals) do
-    put(4, goal)
+    out[#out + 1] = field_of(4, goal)
   end
   if held.meta then
-    put(5, moment(held.meta_at) .. held.meta)
+    out[#out + 1] = field_of(5, moment(held.meta_at) .. held.meta)
   end
   if held.extra then
-    put(6, held.extra)
+    out[#out + 1] = field_of(6, held.extra)
   end
-  put(7, moment(held[7]))
-  put(8, moment(held[8]))
+  out[#out + 1] = '\7\8' .. moment(held[7]) .. '\8\8' .. moment(held[8])
   if held[9] then
-    put(9, moment(held[9]))
+    out[#out + 1] = '\9\8' .. moment(held[9])
   end
-  put(10, held.revision)
+  out[#out + 1] = '\10\8' .. held.revision
   if held.epoch ~= 0 then
-    put(11, struct.pack('<I4', held.epoch))
+    out[#out + 1] = '\11\4' .. pack('<I4', held.epoch)
   end
-  return table.concat(out) .. table.concat(held.unknown)
+  for _, unknown in ipairs(held.unknown) do
+    out[#out + 1] = unknown
+  end
+  return table.concat(out)
 end
 
 -- Adds the offered goals that are missing while there is room; true if any was added.
 local function bring(held, offer)
+  if not offer.goals[1] then
+    return false
+  end
   local known, before = {}, #held.goals
-  if #offer.goals > 0 then
-    for _, goal in ipairs(held.goals) do
-      known[sub(goal, 9)] = true
-    end
+  for i = 1, before do
+    known[sub(held.goals[i], 9)] = true
   end
   for _, name in ipairs(offer.goals) do
     if not known[name] and #held.goals < GOALS then
@@ -249,7 +264,7 @@ while at < #ARGV do
     end
   elseif held.epoch == offer.epoch and unite(held, offer) then
     value = encode(held)
-    hold(KEYS[1], user, field, value, held[9])
+    hold(KEYS[1], user, field, value, held[9], not held[9])
   end
   answers[#answers + 1] = value
 end

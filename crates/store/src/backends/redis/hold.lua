@@ -13,8 +13,9 @@ local function tidy(index)
   end
 end
 
--- Puts `value` into the user's hash, and the user into the index. `ends` is when the value stops counting, or nil.
-local function hold(index, user, field, value, ends)
+-- Puts `value` into the user's hash, and the user into the index. `ends` is when the value stops counting, or nil; a
+-- hash that already holds something for ever is `lasting`.
+local function hold(index, user, field, value, ends, lasting)
   if redis.call('HSET', user, field, value) == 1 then
     redis.call('ZADD', index, 0, string.sub(user, #index + 1))
     if ends then
@@ -22,7 +23,9 @@ local function hold(index, user, field, value, ends)
     end
   end
   if not ends then
-    redis.call('PERSIST', user)
+    if not lasting then
+      redis.call('PERSIST', user)
+    end
     return
   end
   local left = redis.call('PTTL', user)
