@@ -10,6 +10,8 @@ pub const SCHEMES: &[&str] = &[
     "memory",
     #[cfg(feature = "stayput")]
     "stayput",
+    #[cfg(feature = "stayput")]
+    "stayput+unix",
     #[cfg(feature = "file")]
     "file",
     #[cfg(feature = "postgres")]
@@ -50,6 +52,12 @@ pub async fn open(url: &str) -> Result<Arc<dyn ScanStore>> {
                 return Err(Error::invalid("store", "memory: has no place: each that is opened is another store"));
             }
             Arc::new(Memory::default())
+        }
+        #[cfg(feature = "stayput")]
+        "stayput+unix" => {
+            let timeout = url.duration("timeout")?.unwrap_or(crate::backends::Stayput::TIMEOUT);
+            url.finish(&["retention", "timeout"])?;
+            Arc::new(crate::backends::Stayput::unix(url.place().as_ref(), timeout)?)
         }
         #[cfg(feature = "stayput")]
         "stayput" => {

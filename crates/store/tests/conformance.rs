@@ -19,6 +19,7 @@ const STORES: &[Store] = &[
     Store { name: "redis_cluster", offers: Needs::Enumeration, open: || Box::pin(server("REDIS_CLUSTER", "")) },
     Store { name: "redis_sentinel", offers: Needs::Enumeration, open: || Box::pin(server("REDIS_SENTINEL", "")) },
     Store { name: "redis_tls", offers: Needs::Enumeration, open: || Box::pin(server("REDIS_TLS", "")) },
+    Store { name: "metrics", offers: Needs::Enumeration, open: || Box::pin(metered()) },
     Store { name: "retention", offers: Needs::Enumeration, open: || Box::pin(retention()) },
     Store { name: "postgres", offers: Needs::Enumeration, open: || Box::pin(server("POSTGRES", "?timeout=20s")) },
     Store { name: "postgres_tls", offers: Needs::Enumeration, open: || Box::pin(postgres_tls()) },
@@ -47,10 +48,24 @@ async fn file() -> Result<Opened, String> {
     let client = || File::open(folder.path(), FileOptions::default()).map(Arc::new).map_err(|error| error.to_string());
     Ok(Opened::new(client()?, client()?).keeping(folder))
 }
+async fn metered() -> Result<Opened, String> {
+    let backend = Arc::new(Memory::default());
+    let client = || Arc::new(stayput::layers::Metered::new(backend.clone(), Arc::new(Unheard)));
+    Ok(Opened::new(client(), client()))
+}
 async fn retention() -> Result<Opened, String> {
     let backend = Arc::new(Memory::default());
     let client = || Arc::new(Retention::new(backend.clone(), Duration::from_secs(180 * 86_400)));
     Ok(Opened::new(client(), client()))
+}
+
+/// Listens to nothing: the suite asks what the store answers.
+#[derive(Debug)]
+struct Unheard;
+
+impl stayput::layers::Meter for Unheard {
+    fn operation(&self, _: stayput::layers::Operation, _: Result<(), stayput::ErrorKind>, _: Duration) {}
+    fn claimed(&self, _: &[stayput::Claimed]) {}
 }
 
 async fn postgres_tls() -> Result<Opened, String> {

@@ -1,4 +1,4 @@
-//! A Stayput server as a store: `stayput://host:port`, over its internal routes `POST /v1/store/…`.
+//! A Stayput server as a store: `stayput://host:port` or `stayput+unix:PATH`, over its internal routes `POST /v1/store/…`.
 //!
 //! | event | what is lost |
 //! |---|---|
@@ -18,9 +18,12 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use std::{ops::Range, time::Duration};
+use std::{ops::Range, path::Path, time::Duration};
 
 mod exchange;
+mod way;
+
+use way::Way;
 
 /// The port of a server that was not told another.
 const PORT: u16 = 7717;
@@ -31,9 +34,11 @@ const BYTES: usize = 4 * 1_024 * 1_024;
 /// A client of a Stayput server, with a pool of connections.
 #[derive(Debug)]
 pub struct Stayput {
-    client: Client<HttpConnector, Full<Bytes>>,
-    /// Host and port.
+    client: Client<Way, Full<Bytes>>,
+    /// Host and port, or the path of a socket.
     server: String,
+    /// What requests are addressed to.
+    host: String,
     timeout: Duration,
 }
 
@@ -67,9 +72,21 @@ impl Stayput {
         let server = format!("{}:{port}", authority.host());
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
+        Ok(Self::by(Way::Tcp(connector), server.clone(), server, timeout))
+    }
+    /// A client of the server that listens on the Unix socket at `path`. Nothing is sent yet.
+    pub fn unix(path: &Path, timeout: Duration) -> Result<Self> {
+        if path.as_os_str().is_empty() {
+            let message = "a socket is given as stayput+unix:PATH, for example stayput+unix:/run/stayput/stayput.sock";
+            return Err(Error::invalid("store", message));
+        }
+        Ok(Self::by(Way::Unix(path.into()), path.display().to_string(), "localhost".into(), timeout))
+    }
+
+    fn by(way: Way, server: String, host: String, timeout: Duration) -> Self {
         let mut client = Client::builder(TokioExecutor::new());
         client.pool_timer(TokioTimer::new()).pool_idle_timeout(Duration::from_secs(20));
-        Ok(Self { client: client.build(connector), server, timeout })
+        Self { client: client.build(way), server, host, timeout }
     }
 
     /// Asks about `items` in requests of bearable size.

@@ -50,7 +50,7 @@ impl Stayput {
     }
 
     async fn exchange(&self, method: &str, body: Bytes) -> Result<(StatusCode, Bytes), Broken> {
-        let uri = format!("http://{}/v1/store/{method}", self.server);
+        let uri = format!("http://{}/v1/store/{method}", self.host);
         let mut request = Request::post(uri).body(Full::new(body)).map_err(|error| Broken::Other(error.into()))?;
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let response = self.client.request(request).await.map_err(|error| match error.is_connect() {
