@@ -1,23 +1,48 @@
 //! What every route works on.
-use stayput::{Clock, Key, Kind, Result, ScanStore, Scope, SystemClock};
+use crate::{
+    config::{Config, Limits},
+    failure,
+    load::{Load, Working},
+    metrics::Metrics,
+};
+use stayput::{Clock, Key, Kind, Result, ScanStore, Scope, SystemClock, layers::Metered};
 use std::sync::Arc;
 
-/// A store, and what requests do not say themselves.
+/// A store, what requests do not say themselves, and what bounds them.
 #[derive(Clone, Debug)]
 pub struct App {
     pub(crate) store: Arc<dyn ScanStore>,
     pub(crate) scope: Scope,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) load: Arc<Load>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl App {
-    /// Serves `store`; requests that name no scope mean `scope`.
+    /// Serves `store` within the default limits; requests that name no scope mean `scope`.
     pub fn new(store: Arc<dyn ScanStore>, scope: Scope) -> Self {
-        Self { store, scope, clock: Arc::new(SystemClock) }
+        Self::limited(store, "store", scope, Limits::default())
+    }
+    /// Serves `store` as `config` says.
+    pub fn configured(store: Arc<dyn ScanStore>, config: &Config) -> Self {
+        let scheme = config.place.store.reveal().split(':').next().unwrap_or_default().to_ascii_lowercase();
+        Self::limited(store, &scheme, config.place.scope.clone(), config.limits.clone())
     }
     /// Whether the store answers now: asks it for a key that is never there.
     pub async fn probe(&self) -> Result<()> {
         let key = Key::new(&self.scope, Kind::Classic, "stayput-probe", "stayput-probe")?;
         self.store.get(&[key]).await.map(drop)
+    }
+    /// Lets a request ask the store, or tells it that too many do.
+    pub(crate) fn enter(&self) -> failure::Result<Working<'_>> {
+        self.load.enter()
+    }
+
+    fn limited(store: Arc<dyn ScanStore>, name: &str, scope: Scope, limits: Limits) -> Self {
+        let metrics = Arc::new(Metrics::new(name));
+        let load = Arc::new(Load::new(&limits, metrics.clone()));
+        let store = Arc::new(Metered::new(store, metrics.clone()));
+        Self { store, scope, clock: Arc::new(SystemClock), limits: Arc::new(limits), load, metrics }
     }
 }

@@ -1,28 +1,30 @@
 //! Bodies of requests: bounded in size and time, and read as JSON whatever their Content-Type says.
-use crate::failure::{Failure, Result};
+use crate::{
+    app::App,
+    failure::{Failure, Result},
+    load::NoRoom,
+    metrics::Refused,
+};
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use std::time::Duration;
+use std::error::Error;
 use tokio::time::timeout;
 
-/// Largest body of a public route.
-pub(crate) const LIMIT: usize = 1024 * 1024;
 /// How much of a body that is too large is read before it is refused: many clients send all before they listen.
-const DISCARDED: usize = 16 * LIMIT;
-/// How long a body may take, and how long an import may send nothing.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+const DISCARDED: usize = 16 * 1024 * 1024;
 
 /// The whole body, at most `limit` bytes.
-pub(crate) async fn bytes(body: Body, limit: usize) -> Result<Bytes> {
-    timeout(PATIENCE, collect(body, limit)).await.unwrap_or_else(|_| Err(Failure::too_slow()))
+pub(crate) async fn bytes(app: &App, body: Body, limit: usize) -> Result<Bytes> {
+    let collected = timeout(app.limits.body_time, collect(app, body, limit)).await;
+    collected.unwrap_or_else(|_| Err(Failure::too_slow()))
 }
 
 /// The body as a JSON object.
-pub(crate) async fn object(body: Body) -> Result<Map<String, Value>> {
-    match serde_json::from_slice(&bytes(body, LIMIT).await?) {
+pub(crate) async fn object(app: &App, body: Body) -> Result<Map<String, Value>> {
+    match serde_json::from_slice(&bytes(app, body, app.limits.body_limit).await?) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(_) => Err(Failure::invalid("body", "the body must be a JSON object")),
         Err(error) => Err(Failure::invalid("body", format!("the body is not JSON: {error}"))),
@@ -30,18 +32,19 @@ pub(crate) async fn object(body: Body) -> Result<Map<String, Value>> {
 }
 
 /// The body as a value of ours; only where it is, not what, a wrong part is told, for it may be a user id.
-pub(crate) async fn value<T: DeserializeOwned>(body: Body, limit: usize) -> Result<T> {
-    serde_json::from_slice(&bytes(body, limit).await?).map_err(|error| {
+pub(crate) async fn value<T: DeserializeOwned>(app: &App, body: Body, limit: usize) -> Result<T> {
+    serde_json::from_slice(&bytes(app, body, limit).await?).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         Failure::invalid("body", format!("the body is not what this route takes, from line {line} column {column} on"))
     })
 }
 
 /// The next part of `body`; `None` at its end.
-pub(crate) async fn chunk(body: &mut Body) -> Result<Option<Bytes>> {
+pub(crate) async fn chunk(app: &App, body: &mut Body) -> Result<Option<Bytes>> {
     loop {
         match body.frame().await {
             None => return Ok(None),
+            Some(Err(error)) if is_no_room(&error) => return Err(app.load.refused(Refused::BodyMemory)),
             Some(Err(_)) => return Err(Failure::invalid("body", "the body ended before it was complete")),
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
@@ -52,10 +55,10 @@ pub(crate) async fn chunk(body: &mut Body) -> Result<Option<Bytes>> {
     }
 }
 
-async fn collect(mut body: Body, limit: usize) -> Result<Bytes> {
+async fn collect(app: &App, mut body: Body, limit: usize) -> Result<Bytes> {
     let mut collected = BytesMut::new();
     let mut length = 0;
-    while let Some(data) = chunk(&mut body).await? {
+    while let Some(data) = chunk(app, &mut body).await? {
         length += data.len();
         if length <= limit {
             collected.extend_from_slice(&data);
@@ -64,4 +67,8 @@ async fn collect(mut body: Body, limit: usize) -> Result<Bytes> {
         }
     }
     if length > limit { Err(Failure::too_large(limit)) } else { Ok(collected.freeze()) }
+}
+
+fn is_no_room(error: &(dyn Error + 'static)) -> bool {
+    error.is::<NoRoom>() || error.source().is_some_and(is_no_room)
 }

@@ -44,6 +44,33 @@ pub(crate) fn answer<'a>(key: &'a Key, claimed: &'a Claimed) -> impl Serialize +
     Answer { outcome: *outcome, new_goals, dropped_goals: *dropped_goals, held }
 }
 
+/// What came of a claim.
+#[derive(utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Told)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) struct Told {
+    #[schema(inline)]
+    outcome: Outcomes,
+    /// Those that nobody brought before
+    new_goals: Vec<String>,
+    /// How many were not stored, because an assignment keeps 1000
+    dropped_goals: Option<usize>,
+    /// What is held now; null if goals came where nothing is held
+    #[schema(value_type = Option<Object>)]
+    held: Option<Record>,
+}
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only its description is used")]
+enum Outcomes {
+    Created,
+    Joined,
+    Replaced,
+    Kept,
+    Unchanged,
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer<'a, R> {

@@ -1,10 +1,11 @@
 //! The command line: what it takes, and how a command ends.
-use crate::logs::LevelFilter;
-use clap::{Args, Parser, Subcommand};
+use crate::config::{Config, File, Hidden, redacted};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use stayput::{Error, ErrorKind, Kind, ScanStore, Scope};
 use std::{error::Error as _, process::ExitCode, sync::Arc};
 
 mod assignment;
+mod generate;
 mod print;
 mod transfer;
 mod user;
@@ -27,7 +28,7 @@ const AFTER: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing foun
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Answer HTTP requests
-    Serve(Serve),
+    Serve(Box<Config>),
     /// Show what is held for a user in a campaign
     Get(assignment::Get),
     /// Claim a variation, and goals, for a user in a campaign
@@ -40,33 +41,38 @@ pub enum Command {
     Export(transfer::ToLines),
     /// Read the lines of an export
     Import(transfer::FromLines),
+    /// Write what completes this command line in a shell
+    Completions(generate::Completions),
+    /// Write the manual page
+    Man(generate::Man),
 }
 
-/// How to serve.
-#[derive(Debug, Args)]
-pub struct Serve {
-    #[command(flatten)]
-    /// The store.
-    pub place: Place,
-    /// Where to listen; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7717")]
-    pub listen: String,
-    /// How much to log to stderr: off, error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
-    pub log: LevelFilter,
+/// The whole command line, as clap knows it.
+pub fn command() -> clap::Command {
+    let command = Arguments::command();
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    // A secret in the environment is not shown by --help.
+    let quiet = |sub: clap::Command| sub.mut_args(|arg| arg.hide_env_values(true));
+    names.into_iter().fold(command, |command, name| command.mut_subcommand(name, quiet))
+}
+
+/// `serve` alone: the one that has every option.
+pub(crate) fn serve() -> clap::Command {
+    Config::augment_args(clap::Command::new("serve"))
 }
 
 /// Which store, and whose part of it.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Place {
-    /// The store, as a URL: file:PATH, memory:, stayput://host:port
+    /// The store, as a URL: file:PATH, memory:, stayput://host:port, stayput+unix:PATH
     #[arg(long, value_name = "URL", env = "STAYPUT_STORE", default_value = "file:./stayput-data")]
-    #[arg(hide_env_values = true)]
-    pub store: String,
+    pub store: Hidden,
     /// Account and environment; scopes never meet
     #[arg(long, value_name = "NAME", env = "STAYPUT_SCOPE", default_value = "default", value_parser = Scope::new)]
-    #[arg(hide_env_values = true)]
     pub scope: Scope,
+    /// Where these and more options are.
+    #[command(flatten)]
+    pub file: File,
 }
 
 /// How a command without an error ended.
@@ -101,6 +107,8 @@ impl Command {
             Self::Forget(forget) => forget.run().await,
             Self::Export(export) => export.run().await,
             Self::Import(import) => import.run().await,
+            Self::Completions(completions) => completions.run(),
+            Self::Man(man) => man.run(),
         }
     }
 }
@@ -108,16 +116,7 @@ impl Command {
 impl Place {
     /// Opens the store.
     pub async fn open(&self) -> Result<Arc<dyn ScanStore>> {
-        Ok(stayput::open(&self.store).await?)
-    }
-    /// The store's URL as it may be shown: without a password.
-    pub fn shown(&self) -> String {
-        let Some((scheme, rest)) = self.store.split_once("://") else { return self.store.clone() };
-        let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        match authority.rsplit_once('@') {
-            Some((_, host)) => format!("{scheme}://***@{host}{path}"),
-            None => self.store.clone(),
-        }
+        Ok(stayput::open(self.store.reveal()).await?)
     }
 }
 
@@ -136,9 +135,13 @@ impl Failed {
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), usage: false }
     }
+    /// A use that `message` corrects.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), usage: true }
+    }
     /// Tells it on stderr.
     pub fn report(self) -> ExitCode {
-        eprintln!("error: {}", self.message);
+        eprintln!("error: {}", redacted(&self.message));
         ExitCode::from(if self.usage { 2 } else { 1 })
     }
 }
@@ -153,6 +156,9 @@ impl From<Error> for Failed {
                 message = format!("{message}: {cause_says}");
             }
             next = cause.source();
+        }
+        if error.is_transient() {
+            message.push_str("; check that the store runs, and that --store names it");
         }
         Self { message, usage: error.kind() == ErrorKind::Invalid }
     }

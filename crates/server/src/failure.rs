@@ -1,5 +1,9 @@
 //! What a request is told when it failed: `{"error":{"kind","message","field"?}}`.
-use crate::answer::{self, Response};
+use crate::{
+    answer::{self, Response},
+    metrics::Refused,
+    request_id,
+};
 use axum::response::IntoResponse;
 use hyper::{
     StatusCode,
@@ -8,6 +12,7 @@ use hyper::{
 use serde::Serialize;
 use stayput::{Error, ErrorKind};
 use std::{borrow::Cow, error::Error as _};
+use utoipa::ToSchema;
 
 /// A result whose error is [`Failure`].
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -24,16 +29,22 @@ struct Inner {
 }
 
 /// `{"error":…}`: the body of a failed request, and the place of a failed element of a batch.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Error)]
 pub(crate) struct Body {
     error: Explained,
 }
 
-#[derive(Debug, Serialize)]
-struct Explained {
+/// Why a request, or a part of it, failed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Explained {
+    /// What kind of failure it is: invalid, absent, unavailable…
     kind: &'static str,
+    /// One sentence
     message: String,
+    /// Which part of the request is wrong
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     field: Option<Cow<'static, str>>,
 }
 
@@ -67,6 +78,16 @@ impl Failure {
     /// The body did not come.
     pub(crate) fn too_slow() -> Self {
         Self::new(StatusCode::REQUEST_TIMEOUT, "timeout", "the body did not arrive in time").about("body")
+    }
+    /// Too much is going on.
+    pub(crate) fn overloaded(what: Refused) -> Self {
+        let message = match what {
+            Refused::Connections => "too many connections; try again later",
+            Refused::Requests => "too many requests are being answered; try again later",
+            Refused::Transfers => "too many exports and imports are going on; try again later",
+            Refused::BodyMemory => "the bodies of other requests take all the memory for them; try again later",
+        };
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message).with(RETRY_AFTER, "1")
     }
     /// The same failure of one element of a list: `records[3]` or `line 7`.
     pub(crate) fn within(mut self, element: &str) -> Self {
@@ -115,7 +136,8 @@ impl From<Error> for Failure {
             _ => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         };
         if status.is_server_error() {
-            tracing::warn!(kind, cause = error.source().map(tracing::field::display), "{error}");
+            let request = request_id::shown();
+            tracing::warn!(%request, kind, cause = error.source().map(tracing::field::display), "{error}");
         }
         let failure = error.field().into_iter().fold(Self::new(status, kind, error.to_string()), Self::about);
         match status {

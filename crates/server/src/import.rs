@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use stayput::{ClaimId, Entry, Error, ErrorKind, Key, Line, Offer, Outcome, Result, Scope};
 use std::collections::HashSet;
+use utoipa::ToSchema;
 
 /// How many lines one batch holds, and how many bytes of them.
 const BATCH: usize = 1_000;
@@ -17,7 +18,7 @@ const BATCH_BYTES: usize = 4 * 1024 * 1024;
 const TOLD: usize = 100;
 
 /// What became of the lines.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub(crate) struct Report {
     /// Lines that were not blank.
     pub(crate) lines: u64,
@@ -33,7 +34,7 @@ pub(crate) struct Report {
 }
 
 /// A line that was not imported.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Failed {
     /// Its number, from 1.
     pub(crate) line: u64,

@@ -1,54 +1,93 @@
-//! The User Storage Service, start to finish: read arguments, open the store, bind, serve.
-use clap::Parser;
+//! The User Storage Service, start to finish: read the configuration, open the store, bind, serve.
 use stayput_server::{
     App, Listener,
-    cli::{Arguments, Command, Ended, Failed, Result, Serve},
-    logs::{self, LevelFilter},
+    cli::{Arguments, Command, Ended, Failed, Result},
+    config::{self, Config, LogFormat, Settings},
+    descriptors,
+    logs::{self, LevelFilter, Logs},
+    signals::{Asked, Signals, State, notify},
 };
-use std::process::ExitCode;
-use tokio::{
-    runtime::Builder,
-    signal::unix::{SignalKind, signal},
-};
+use std::{ffi::OsString, fs, process::ExitCode};
+use tokio::{runtime::Builder, sync::oneshot};
 
 fn main() -> ExitCode {
-    let Arguments { command } = Arguments::parse();
-    logs::start(if let Command::Serve(serve) = &command { serve.log } else { LevelFilter::WARN });
+    let read = match read() {
+        Ok(read) => read,
+        Err(code) => return code,
+    };
+    let logs = match &read.0.command {
+        Command::Serve(config) => logs::start(config.log, config.log_format),
+        _ => logs::start(LevelFilter::WARN, LogFormat::Text),
+    };
     let runtime = Builder::new_multi_thread().enable_all().build();
     let ended = match runtime {
-        Ok(runtime) => runtime.block_on(run(command)),
+        Ok(runtime) => runtime.block_on(run(read, logs)),
         Err(error) => Err(Failed::new(format!("no threads could be started: {error}"))),
     };
     ended.map_or_else(Failed::report, ExitCode::from)
 }
 
-async fn run(command: Command) -> Result {
-    match command {
-        Command::Serve(serve) => self::serve(serve).await,
+fn read() -> Result<(Arguments, Settings), ExitCode> {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    config::read(&arguments, |path| fs::read_to_string(path))
+}
+
+async fn run((arguments, settings): (Arguments, Settings), logs: Logs) -> Result {
+    match arguments.command {
+        Command::Serve(config) => serve(*config, settings, logs).await,
         other => other.run().await,
     }
 }
 
-async fn serve(Serve { place, listen, .. }: Serve) -> Result {
-    let stop = stop()?;
-    let app = App::new(place.open().await?, place.scope.clone());
+async fn serve(mut config: Config, mut settings: Settings, logs: Logs) -> Result {
+    config.check()?;
+    let mut signals = Signals::new()?;
+    config.limits.connections = descriptors::connections(config.limits.connections);
+    let app = App::configured(config.place.open().await?, &config);
     app.probe().await?;
-    let bound = Listener::bind(&listen, app).await;
-    let listener = bound.map_err(|error| Failed::new(format!("cannot listen on {listen}: {error}")))?;
-    eprintln!("listening on http://{}, store {}", listener.address(), place.shown());
-    listener.serve(stop).await?;
-    Ok(Ended::Done)
+    let listener = Listener::bind_all(&config, app).await?;
+    eprintln!("listening on {}, store {}", listener.shown(), config.place.store);
+    notify(State::Ready);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut stop = Some(stop);
+    let served = listener.serve(async { drop(stopped.await) });
+    tokio::pin!(served);
+    loop {
+        tokio::select! {
+            ended = &mut served => return Ok(ended.map(|()| Ended::Done)?),
+            asked = signals.next() => match (asked, stop.take()) {
+                (Asked::Stop, Some(stop)) => {
+                    notify(State::Stopping);
+                    tracing::info!("stopping: requests in flight are finished first");
+                    drop(stop);
+                }
+                (Asked::Stop, None) => return Err(Failed::new("stopped at once by a second signal")),
+                (Asked::Reload, kept) => {
+                    stop = kept;
+                    reload(&mut settings, &logs);
+                }
+            }
+        }
+    }
 }
 
-/// Resolves at SIGTERM and SIGINT, from now on.
-fn stop() -> Result<impl Future<Output = ()>> {
-    let listen = |kind| signal(kind).map_err(|error| Failed::new(format!("signals cannot be received: {error}")));
-    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+/// Reads the configuration again. What cannot change while it runs is named, and stays.
+fn reload(settings: &mut Settings, logs: &Logs) {
+    notify(State::Reloading);
+    match read() {
+        Ok((Arguments { command: Command::Serve(config) }, new)) => {
+            for option in settings.changed(&new) {
+                match option.as_str() {
+                    "log" => {
+                        logs.set(config.log);
+                        tracing::warn!("reloaded: log is {}", config.log);
+                    }
+                    other => tracing::warn!("{other} has changed; it needs a restart and stays as it was"),
+                }
+            }
+            settings.keep("log", &new);
         }
-        tracing::info!("stopping: requests in flight are finished first");
-    })
+        _ => tracing::error!("the configuration cannot be read and stays as it was"),
+    }
+    notify(State::Ready);
 }

@@ -14,10 +14,10 @@ use hyper::Method;
 use std::sync::Arc;
 
 pub(crate) mod assignment;
-mod batch;
-mod health;
+pub(crate) mod batch;
+pub(crate) mod health;
 mod internal;
-mod transfer;
+pub(crate) mod transfer;
 pub(crate) mod user;
 
 /// All routes. [`Front`](crate::front::Front) answers the hot one before it comes here.
@@ -31,6 +31,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/import", post(transfer::import).fallback(only_post))
         .route("/healthz", get(health::live).fallback(only_get))
         .route("/readyz", get(health::ready).fallback(only_get))
+        .route("/metrics", get(health::metrics).fallback(only_get))
+        .route("/openapi.json", get(health::openapi).fallback(only_get))
         .merge(internal::router())
         .fallback(|| async { Failure::no_route() })
         .with_state(app)

@@ -4,7 +4,8 @@ use crate::{
     app::App,
     body,
     claiming::{self, Wish},
-    failure::{Failure, Result},
+    failure::{self, Failure, Result},
+    openapi::parameters,
     query::Query,
 };
 use axum::body::Body;
@@ -13,8 +14,24 @@ use stayput::{AssignmentStoreExt, Key};
 use std::slice;
 
 /// `GET`: the record, or 404.
+#[utoipa::path(
+    get,
+    path = "/v1/users/{userId}/campaigns/{campaignKey}",
+    operation_id = "get",
+    tag = "assignments",
+    params(parameters::User, parameters::Campaign, parameters::Scope, parameters::Family),
+    responses(
+        (status = 200, description = "What is held", body = ref("#/components/schemas/Record"),
+            headers(("ETag" = String, description = "Who put the variation there, and the revision"))),
+        (status = 400, description = "Something is wrong with the request", body = failure::Body),
+        (status = 404, description = "Nothing is held", body = failure::Body),
+        (status = 503, description = "The store cannot be asked now, or too much is going on", body = failure::Body),
+        (status = "default", description = "Another failure", body = failure::Body),
+    )
+)]
 pub(crate) async fn get(app: &App, place: (&str, &str), uri: &Uri) -> Result<Response> {
     let key = key(app, place, uri)?;
+    let _working = app.enter()?;
     match app.store.get_one(&key).await? {
         Some(held) => Ok(answer::record(&key, &held)),
         None => Err(Failure::absent()),
@@ -22,19 +39,50 @@ pub(crate) async fn get(app: &App, place: (&str, &str), uri: &Uri) -> Result<Res
 }
 
 /// `PUT`: claims, and tells what is held now.
-pub(super) async fn put(app: &App, place: (&str, &str), uri: &Uri, body: Body) -> Result<Response> {
+#[utoipa::path(
+    put,
+    path = "/v1/users/{userId}/campaigns/{campaignKey}",
+    operation_id = "set",
+    tag = "assignments",
+    params(parameters::User, parameters::Campaign, parameters::Scope, parameters::Family),
+    request_body(content = ref("#/components/schemas/Claim"), content_type = "application/json"),
+    responses(
+        (status = 200, description = "What came of it", body = claiming::Told,
+            headers(("ETag" = String, description = "Who put the variation there, and the revision"))),
+        (status = 400, description = "Something is wrong with the request", body = failure::Body),
+        (status = 413, description = "The body is too large", body = failure::Body),
+        (status = 503, description = "The store cannot be asked now, or too much is going on", body = failure::Body),
+        (status = "default", description = "Another failure", body = failure::Body),
+    )
+)]
+pub(crate) async fn put(app: &App, place: (&str, &str), uri: &Uri, body: Body) -> Result<Response> {
     let key = key(app, place, uri)?;
-    let wish = Wish::parse(body::object(body).await?)?;
+    let wish = Wish::parse(body::object(app, body).await?)?;
     wish.record.must_match(&key)?;
     let offer = wish.offer(key, app.clock.now())?;
+    let _working = app.enter()?;
     let claimed = app.store.claim_one(&offer).await?;
     let response = answer::json(StatusCode::OK, &claiming::answer(&offer.key, &claimed));
     Ok(claimed.held.iter().fold(response, answer::tagged))
 }
 
 /// `DELETE`: forgets it, also when nothing was held.
-pub(super) async fn remove(app: &App, place: (&str, &str), uri: &Uri) -> Result<Response> {
+#[utoipa::path(
+    delete,
+    path = "/v1/users/{userId}/campaigns/{campaignKey}",
+    operation_id = "remove",
+    tag = "assignments",
+    params(parameters::User, parameters::Campaign, parameters::Scope, parameters::Family),
+    responses(
+        (status = 204, description = "Nothing is held any more"),
+        (status = 400, description = "Something is wrong with the request", body = failure::Body),
+        (status = 503, description = "The store cannot be asked now, or too much is going on", body = failure::Body),
+        (status = "default", description = "Another failure", body = failure::Body),
+    )
+)]
+pub(crate) async fn remove(app: &App, place: (&str, &str), uri: &Uri) -> Result<Response> {
     let key = key(app, place, uri)?;
+    let _working = app.enter()?;
     app.store.remove(slice::from_ref(&key)).await?;
     Ok(answer::empty())
 }

@@ -9,6 +9,7 @@ use crate::{
     claiming::{self, Wish},
     each,
     failure::{self, Failure, Result},
+    openapi::parameters,
     query::Query,
 };
 use axum::{body::Body, extract::State};
@@ -17,15 +18,29 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use stayput::{Key, Kind, Offer, Record, Scope, distinct};
 use std::sync::Arc;
-
-/// How many elements one request may have.
-const LIMIT: usize = 1_000;
+use utoipa::ToSchema;
 
 /// `{"keys":[{"userId","campaignKey"}…]}` → `{"records":[record|null…]}`.
-pub(super) async fn get(State(app): State<Arc<App>>, uri: Uri, body: Body) -> Result<Response> {
+#[utoipa::path(
+    post,
+    path = "/v1/get",
+    operation_id = "get_batch",
+    tag = "assignments",
+    params(parameters::Scope, parameters::Family),
+    request_body(content = ref("#/components/schemas/Keys"), content_type = "application/json"),
+    responses(
+        (status = 200, description = "In order, and null where nothing is held", body = Got),
+        (status = 400, description = "Something is wrong with the request", body = failure::Body),
+        (status = 413, description = "The body is too large", body = failure::Body),
+        (status = 503, description = "The store cannot be asked now, or too much is going on", body = failure::Body),
+        (status = "default", description = "Another failure", body = failure::Body),
+    )
+)]
+pub(crate) async fn get(State(app): State<Arc<App>>, uri: Uri, body: Body) -> Result<Response> {
     let (scope, kind) = place(&app, &uri)?;
-    let elements = elements("keys", body).await?;
+    let elements = elements(&app, "keys", body).await?;
     let keys = parsed("keys", elements, |fields| key(fields, &scope, kind))?;
+    let _working = app.enter()?;
     let results = all_but_failed(each::get(&*app.store, &keys).await)?;
     let shown = keys.iter().zip(&results).map(|(key, result)| match result {
         Ok(held) => Element::Done(held.as_ref().map(|held| Record::shown(key, held, Default::default()))),
@@ -35,9 +50,24 @@ pub(super) async fn get(State(app): State<Arc<App>>, uri: Uri, body: Body) -> Re
 }
 
 /// `{"records":[record…]}`, each with `over`, `overBy` and `claimId` if wanted → `{"results":[…]}`.
-pub(super) async fn set(State(app): State<Arc<App>>, uri: Uri, body: Body) -> Result<Response> {
+#[utoipa::path(
+    post,
+    path = "/v1/set",
+    operation_id = "set_batch",
+    tag = "assignments",
+    params(parameters::Scope, parameters::Family),
+    request_body(content = ref("#/components/schemas/Claims"), content_type = "application/json"),
+    responses(
+        (status = 200, description = "In order", body = Done),
+        (status = 400, description = "Something is wrong with the request", body = failure::Body),
+        (status = 413, description = "The body is too large", body = failure::Body),
+        (status = 503, description = "The store cannot be asked now, or too much is going on", body = failure::Body),
+        (status = "default", description = "Another failure", body = failure::Body),
+    )
+)]
+pub(crate) async fn set(State(app): State<Arc<App>>, uri: Uri, body: Body) -> Result<Response> {
     let (scope, kind) = place(&app, &uri)?;
-    let elements = elements("records", body).await?;
+    let elements = elements(&app, "records", body).await?;
     let now = app.clock.now();
     let offers = parsed("records", elements, |fields| -> stayput::Result<Offer> {
         let wish = Wish::parse(fields)?;
@@ -45,6 +75,7 @@ pub(super) async fn set(State(app): State<Arc<App>>, uri: Uri, body: Body) -> Re
         wish.offer(key, now)
     })?;
     distinct(offers.iter().map(|offer| &offer.key))?;
+    let _working = app.enter()?;
     let results = all_but_failed(each::claim(&*app.store, &offers).await)?;
     let shown = offers.iter().zip(&results).map(|(offer, result)| match result {
         Ok(claimed) => Element::Done(claiming::answer(&offer.key, claimed)),
@@ -68,6 +99,31 @@ enum Element<'a, T> {
     Failed(&'a failure::Body),
 }
 
+/// One for each key, in order; null where nothing is held.
+#[derive(ToSchema)]
+#[schema(as = Records)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) struct Got {
+    #[schema(value_type = Vec<Option<Object>>)]
+    records: Vec<Option<Record>>,
+}
+/// One for each record, in order.
+#[derive(ToSchema)]
+#[schema(as = Results)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) struct Done {
+    results: Vec<ToldOrFailed>,
+}
+/// What came of a claim, or why it failed.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[schema(as = Result)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) enum ToldOrFailed {
+    Told(claiming::Told),
+    Failed(failure::Body),
+}
+
 fn place(app: &App, uri: &Uri) -> Result<(Scope, Kind)> {
     let mut query = Query::parse(uri)?;
     let place = (query.scope(app)?, query.kind()?);
@@ -76,8 +132,8 @@ fn place(app: &App, uri: &Uri) -> Result<(Scope, Kind)> {
 }
 
 /// The one field of the body, a list.
-async fn elements(name: &'static str, body: Body) -> Result<Vec<Value>> {
-    let mut fields = body::object(body).await?;
+async fn elements(app: &App, name: &'static str, body: Body) -> Result<Vec<Value>> {
+    let mut fields = body::object(app, body).await?;
     let elements = match fields.remove(name) {
         Some(Value::Array(elements)) => elements,
         Some(_) => return Err(Failure::invalid(name, format!("{name} must be a list"))),
@@ -88,8 +144,9 @@ async fn elements(name: &'static str, body: Body) -> Result<Vec<Value>> {
         let message = format!("the body has a field \"{other}\"; it takes only {name}");
         return Err(Failure::invalid(other, message));
     }
-    if elements.len() > LIMIT {
-        let message = format!("{name} must be at most {LIMIT} in one request, not {}", elements.len());
+    let limit = app.limits.batch_limit;
+    if elements.len() > limit {
+        let message = format!("{name} must be at most {limit} in one request, not {}", elements.len());
         return Err(Failure::invalid(name, message));
     }
     Ok(elements)

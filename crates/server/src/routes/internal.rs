@@ -20,7 +20,7 @@ use stayput::{Cursor, Entry, Key, Offer, Scope, User};
 use std::sync::Arc;
 
 /// Largest body: a client sends at most a few MiB, or one element.
-const LIMIT: usize = 16 * body::LIMIT;
+const LIMIT: usize = 16 * 1024 * 1024;
 /// Most assignments of one page, whatever is asked for.
 const PAGE: usize = 1_000;
 
@@ -49,8 +49,10 @@ where
     F: Future<Output = stayput::Result<A>> + Send + 'static,
 {
     let handler = |State(app): State<Arc<App>>, body: Body| async move {
-        let question = body::value(body, LIMIT).await?;
-        Ok(answer::json(StatusCode::OK, &method(app, question).await?)) as Result<Response>
+        let limit = LIMIT.max(app.limits.body_limit);
+        let question = body::value(&app, body, limit).await?;
+        let _working = app.enter()?;
+        Ok(answer::json(StatusCode::OK, &method(app.clone(), question).await?)) as Result<Response>
     };
     post(handler).fallback(only_post)
 }

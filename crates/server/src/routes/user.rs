@@ -2,24 +2,53 @@
 use crate::{
     answer::{self, Response},
     app::App,
-    failure::{Failure, Result},
+    failure::{self, Failure, Result},
+    openapi::parameters,
     query::Query,
 };
 use hyper::{StatusCode, Uri};
 use serde::Serialize;
 use stayput::{Entry, Kind, Record, Timestamp, User};
+use utoipa::ToSchema;
 
 /// `GET`: the records of one kind, none for an unknown user.
+#[utoipa::path(
+    get,
+    path = "/v1/users/{userId}",
+    operation_id = "user",
+    tag = "operators",
+    params(parameters::User, parameters::Scope, parameters::Family),
+    responses(
+        (status = 200, description = "All campaigns of the user", body = Everything),
+        (status = 400, description = "Something is wrong with the request", body = failure::Body),
+        (status = 503, description = "The store cannot be asked now, or too much is going on", body = failure::Body),
+        (status = "default", description = "Another failure", body = failure::Body),
+    )
+)]
 pub(super) async fn get(app: &App, id: &str, uri: &Uri) -> Result<Response> {
     let mut query = Query::parse(uri)?;
     let (scope, kind) = (query.scope(app)?, query.kind()?);
     query.finish()?;
     let user = User::new(&scope, id)?;
+    let _working = app.enter()?;
     let entries = app.store.user(&user).await?;
     Ok(answer::json(StatusCode::OK, &shown(&user, kind, &entries)))
 }
 
 /// `DELETE`: erases the user, both kinds, and answers a receipt.
+#[utoipa::path(
+    delete,
+    path = "/v1/users/{userId}",
+    operation_id = "forget",
+    tag = "operators",
+    params(parameters::User, parameters::Scope),
+    responses(
+        (status = 200, description = "What was erased", body = Receipt<'static>),
+        (status = 400, description = "Something is wrong with the request", body = failure::Body),
+        (status = 503, description = "The store cannot be asked now, or too much is going on", body = failure::Body),
+        (status = "default", description = "Another failure", body = failure::Body),
+    )
+)]
 pub(super) async fn erase(app: &App, id: &str, uri: &Uri) -> Result<Response> {
     let mut query = Query::parse(uri)?;
     let scope = query.scope(app)?;
@@ -28,6 +57,7 @@ pub(super) async fn erase(app: &App, id: &str, uri: &Uri) -> Result<Response> {
     }
     query.finish()?;
     let user = User::new(&scope, id)?;
+    let _working = app.enter()?;
     let erased = app.store.erase(&user).await?;
     Ok(answer::json(StatusCode::OK, &receipt(&user, erased, app.clock.now())))
 }
@@ -51,9 +81,20 @@ struct Shown<'a, R> {
     campaigns: Vec<R>,
 }
 
-#[derive(Serialize)]
+/// All campaigns of one user.
+#[derive(ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Receipt<'a> {
+#[schema(as = User)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) struct Everything {
+    user_id: String,
+    #[schema(value_type = Vec<Object>)]
+    campaigns: Vec<Record>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Receipt<'a> {
     user_id: &'a str,
     scope: &'a str,
     erased: u64,

@@ -7,6 +7,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
     thread::JoinHandle,
     time::Duration,
 };
@@ -23,6 +24,8 @@ pub(crate) struct Live {
 pub(crate) struct Binary {
     pub(crate) address: SocketAddr,
     pub(crate) child: Child,
+    told: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 /// What was answered.
@@ -41,7 +44,7 @@ impl Live {
             Runtime::new().expect("threads").block_on(async {
                 let app = App::new(stayput::open("memory:").await.expect("a store"), Scope::default());
                 let listener = Listener::bind("127.0.0.1:0", app).await.expect("a free port");
-                ready.send(listener.address()).expect("somebody waits");
+                ready.send(listener.address().expect("TCP")).expect("somebody waits");
                 listener.serve(async { drop(stopped.await) }).await.expect("flushed");
             });
         });
@@ -76,19 +79,73 @@ impl Drop for Live {
 
 impl Binary {
     pub(crate) fn serve(store: &str) -> Self {
+        Self::with(&["--store", store], &[])
+    }
+    /// `serve` with these arguments and this environment besides.
+    pub(crate) fn with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let listens = arguments.contains(&"--listen") || environment.iter().any(|(name, _)| *name == "STAYPUT_LISTEN");
+        let listen: &[&str] = if listens { &[] } else { &["--listen", "127.0.0.1:0"] };
         let mut child = Command::new(env!("CARGO_BIN_EXE_stayput"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--store", store])
+            .arg("serve")
+            .args(arguments)
+            .args(listen)
+            .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary");
         let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
-        let mut line = String::new();
-        stderr.read_line(&mut line).expect("UTF-8");
-        let address = line.split(['/', ',', ' ']).find_map(|part| part.parse().ok());
-        let address = address.unwrap_or_else(|| panic!("no address in {line:?}"));
+        let mut started = String::new();
+        // A line of the log may come first.
+        while !started.contains("listening on ") {
+            let read = stderr.read_line(&mut started).expect("UTF-8");
+            assert!(read > 0, "it did not start: {started}");
+        }
+        let address = started.split(['/', ',', ' ']).find_map(|part| part.parse().ok());
+        // Whoever listens on a Unix socket only is not asked at an address.
+        let address = address.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)));
+        let told = Arc::new(Mutex::new(started));
+        let teller = told.clone();
         // Whatever else it says must not block it.
-        std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
-        Self { address, child }
+        let reader = std::thread::spawn(move || {
+            let mut line = String::new();
+            while stderr.read_line(&mut line).is_ok_and(|read| read > 0) {
+                teller.lock().expect("a log").push_str(&line);
+                line.clear();
+            }
+        });
+        Self { address, child, told, reader: Some(reader) }
+    }
+    /// What it has said so far.
+    pub(crate) fn told(&self) -> String {
+        self.told.lock().expect("a log").clone()
+    }
+    /// Waits until it says `words`.
+    pub(crate) fn says(&self, words: &str) {
+        for _ in 0..6_000 {
+            if self.told().contains(words) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("it never said {words:?}: {}", self.told());
+    }
+    /// Waits for its end and tells everything that it said.
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
+        let code = self.child.wait().expect("it ends").code();
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("read");
+        }
+        (code, self.told())
+    }
+    /// A line of its `/proc/PID/status`, in bytes.
+    pub(crate) fn memory(&self, field: &str) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("a field");
+        line.trim_start_matches(':').trim().trim_end_matches(" kB").parse::<usize>().expect("a number") * 1024
+    }
+    /// How many file descriptors it has.
+    pub(crate) fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("it runs").count()
     }
     pub(crate) fn call(&self, method: &str, target: &str, body: impl AsRef<[u8]>) -> Answer {
         call(self.address, method, target, body.as_ref())

@@ -1,0 +1,108 @@
+//! From counters to what a scrape reads.
+use super::{
+    Closed, Described, Metrics, OUTCOMES, RESULTS, Refused, Shape,
+    describe::{
+        ACCEPTED, ANONYMOUS, BUILD, CLAIMS, CLOSED, CONNECTIONS, DESCRIPTORS, DROPPED_GOALS, IN_FLIGHT, MEMORY,
+        MOST_DESCRIPTORS, NEW_GOALS, REFUSED, REQUESTS, STORE,
+    },
+    process,
+};
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet},
+    metrics::MetricType,
+};
+use stayput::layers::Operation;
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+#[derive(Debug)]
+pub(super) struct Collected(pub(super) Arc<Metrics>);
+
+impl Collector for Collected {
+    fn encode(&self, mut to: DescriptorEncoder<'_>) -> fmt::Result {
+        let it = &*self.0;
+        let to = &mut to;
+        let mut requests = begun(to, &REQUESTS)?;
+        for (labels, count) in it.answers.seen() {
+            requests.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
+        }
+        gauge(to, &IN_FLIGHT, it.in_flight.load(Relaxed))?;
+        gauge(to, &CONNECTIONS, it.connections.load(Relaxed))?;
+        counter(to, &ACCEPTED, &it.accepted)?;
+        counters(to, &REFUSED, Refused::ALL.map(Refused::name).into_iter().zip(&it.refused))?;
+        counters(to, &CLOSED, Closed::ALL.map(Closed::name).into_iter().zip(&it.closed))?;
+        self.store(begun(to, &STORE)?)?;
+        counters(to, &CLAIMS, OUTCOMES.map(stayput::Outcome::name).into_iter().zip(&it.claims))?;
+        counter(to, &NEW_GOALS, &it.new_goals)?;
+        counter(to, &DROPPED_GOALS, &it.dropped_goals)?;
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        begun(to, &BUILD)?.encode_family(&version)?.encode_gauge(&1_i64)?;
+        if let Some((resident, anonymous)) = process::memory() {
+            gauge(to, &MEMORY, signed(resident))?;
+            gauge(to, &ANONYMOUS, signed(anonymous))?;
+        }
+        for (described, number) in
+            [(DESCRIPTORS, process::descriptors()), (MOST_DESCRIPTORS, process::most_descriptors())]
+        {
+            if let Some(number) = number {
+                gauge(to, &described, signed(number))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Collected {
+    /// Operations that never ended so are left out.
+    fn store(&self, mut to: MetricEncoder<'_>) -> fmt::Result {
+        for (operation, results) in Operation::ALL.iter().zip(&self.0.operations) {
+            for (result, histogram) in RESULTS.iter().zip(results) {
+                let seen = histogram.seen();
+                if seen.count > 0 {
+                    let labels = [("store", &*self.0.store), ("operation", operation.name()), ("outcome", *result)];
+                    let mut series = to.encode_family(&labels)?;
+                    series.encode_histogram::<NoLabelSet>(seen.sum, seen.count, &seen.buckets, None)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn begun<'a>(to: &'a mut DescriptorEncoder<'_>, described: &'a Described) -> Result<MetricEncoder<'a>, fmt::Error> {
+    let shape = match described.shape {
+        Shape::Counter => MetricType::Counter,
+        Shape::Gauge => MetricType::Gauge,
+        Shape::Histogram => MetricType::Histogram,
+    };
+    // The library ends the sentence.
+    to.encode_descriptor(described.name, described.help.trim_end_matches('.'), None, shape)
+}
+
+fn gauge(to: &mut DescriptorEncoder<'_>, described: &Described, value: i64) -> fmt::Result {
+    begun(to, described)?.encode_gauge(&value)
+}
+fn counter(to: &mut DescriptorEncoder<'_>, described: &Described, value: &AtomicU64) -> fmt::Result {
+    begun(to, described)?.encode_counter::<NoLabelSet, u64, f64>(&value.load(Relaxed), None)
+}
+fn counters<'a>(
+    to: &mut DescriptorEncoder<'_>,
+    described: &Described,
+    values: impl Iterator<Item = (&'static str, &'a AtomicU64)>,
+) -> fmt::Result {
+    let mut family = begun(to, described)?;
+    for (name, value) in values {
+        let labels = [(described.labels.first().copied().unwrap_or("name"), name)];
+        family.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, f64>(&value.load(Relaxed), None)?;
+    }
+    Ok(())
+}
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,92 @@
+//! The names that `/metrics` tells, and what they mean: what `docs/metrics.md` and the exposition both say.
+
+/// One metric.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Described {
+    /// Its name, without what the exposition appends (`_total`, `_bucket`…).
+    pub(crate) name: &'static str,
+    /// What it is.
+    pub(crate) shape: Shape,
+    /// What tells its series apart.
+    pub(crate) labels: &'static [&'static str],
+    /// What it says.
+    pub(crate) help: &'static str,
+}
+
+/// What a metric is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Only grows; its name ends in `_total`.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts by size: `_bucket`, `_sum` and `_count`.
+    Histogram,
+}
+
+const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Described {
+    Described { name, shape: Shape::Counter, labels, help }
+}
+const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Described {
+    Described { name, shape: Shape::Gauge, labels, help }
+}
+
+pub(super) const REQUESTS: Described = counter(
+    "stayput_http_requests",
+    &["route", "method", "status"],
+    "Requests answered. A route is its pattern, never a path.",
+);
+pub(super) const IN_FLIGHT: Described = gauge("stayput_http_requests_in_flight", &[], "Requests being answered.");
+pub(super) const CONNECTIONS: Described = gauge("stayput_connections", &[], "Open connections.");
+pub(super) const ACCEPTED: Described = counter("stayput_connections_accepted", &[], "Connections accepted so far.");
+pub(super) const REFUSED: Described = counter(
+    "stayput_refused",
+    &["limit"],
+    "Connections and requests told 503 because a limit was reached: connections, requests, transfers or body_memory.",
+);
+pub(super) const CLOSED: Described = counter(
+    "stayput_connections_closed",
+    &["reason"],
+    "Connections closed on the client: its head was slow (head), it asked nothing (idle), it did not read (reader).",
+);
+pub(super) const STORE: Described = Described {
+    name: "stayput_store_seconds",
+    shape: Shape::Histogram,
+    labels: &["store", "operation", "outcome"],
+    help: "How long the store took. An operation may be a batch; an outcome is ok or the kind of the error.",
+};
+pub(super) const CLAIMS: Described = counter(
+    "stayput_claims",
+    &["outcome"],
+    "Claims by outcome: created, joined, replaced, kept or unchanged. A replaced one changed a user's variation.",
+);
+pub(super) const NEW_GOALS: Described = counter("stayput_goals_new", &[], "Goals that claims were told are new.");
+pub(super) const DROPPED_GOALS: Described =
+    counter("stayput_goals_dropped", &[], "Goals not stored because an assignment has 1000 of them already.");
+pub(super) const BUILD: Described = gauge("stayput_build", &["version"], "Always 1; the label tells the version.");
+pub(super) const MEMORY: Described =
+    gauge("process_resident_memory_bytes", &[], "Memory of this process, mapped files included.");
+pub(super) const ANONYMOUS: Described =
+    gauge("process_anonymous_memory_bytes", &[], "Memory of this process without mapped files.");
+pub(super) const DESCRIPTORS: Described = gauge("process_open_fds", &[], "File descriptors in use.");
+pub(super) const MOST_DESCRIPTORS: Described =
+    gauge("process_max_fds", &[], "File descriptors that this process may use.");
+
+/// All of them, in the order in which they are told.
+pub(crate) const DESCRIBED: [Described; 15] = [
+    REQUESTS,
+    IN_FLIGHT,
+    CONNECTIONS,
+    ACCEPTED,
+    REFUSED,
+    CLOSED,
+    STORE,
+    CLAIMS,
+    NEW_GOALS,
+    DROPPED_GOALS,
+    BUILD,
+    MEMORY,
+    ANONYMOUS,
+    DESCRIPTORS,
+    MOST_DESCRIPTORS,
+];
