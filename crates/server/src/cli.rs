@@ -64,7 +64,7 @@ pub(crate) fn serve() -> clap::Command {
 /// Which store, and whose part of it.
 #[derive(Clone, Debug, Args)]
 pub struct Place {
-    /// The store, as a URL: file:PATH, memory:, stayput://host:port, stayput+unix:PATH
+    /// The store, as a URL: file:PATH, redis://…, postgres://…, stayput://host:port, stayput+unix:PATH, memory:
     #[arg(long, value_name = "URL", env = "STAYPUT_STORE", default_value = "file:./stayput-data")]
     pub store: Hidden,
     /// Account and environment; scopes never meet
