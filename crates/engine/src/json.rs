@@ -1,6 +1,7 @@
 //! JSON as JavaScript holds it: every number a double, and the keys of an object in JavaScript's order.
 mod key;
 
+use crate::js;
 use key::Key;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -75,6 +76,14 @@ impl Json {
     /// Whether it is exactly `true`.
     pub fn is_true(&self) -> bool {
         *self == Self::Bool(true)
+    }
+    /// Whether JavaScript's `if (value)` holds.
+    pub fn is_truthy(&self) -> bool {
+        js::truthy(Some(self))
+    }
+    /// As JavaScript's `String(value)` spells it; nothing where that throws.
+    pub fn spelled(&self) -> String {
+        js::text(self).unwrap_or_default()
     }
     /// JavaScript's `===`: two lists or objects are never the same one.
     pub(crate) fn same(&self, other: &Self) -> bool {

@@ -1,13 +1,14 @@
 //! A launched client and its answer to one call, as the corpus asks.
-use super::calls::calls;
 use stayput_engine::{Held, Json, Launch, Settings, Storage, decide, explain, keys_needed, untyped};
+use stayput_sdk::calls::{Call, Moment, Sender, calls};
+
+const MOMENT: Moment = Moment { milliseconds: 1_700_000_000_000, random: 0.5 };
 
 pub(crate) struct Launched {
     pub(crate) settings: Settings,
     pub(crate) launch: Launch,
     pub(crate) storage: bool,
-    /// The `collectionPrefix` of a client that was launched earlier in the same process.
-    pub(crate) earlier_prefix: Option<&'static str>,
+    pub(crate) sender: Sender,
 }
 
 /// What the storage does when it is read.
@@ -52,7 +53,10 @@ impl Launched {
         Answer {
             result: decision.answer.to_json(self.launch.development).map(written),
             sets: decision.sets.iter().map(stayput_engine::Set::to_json).collect(),
-            tracks: calls(settings, context, self, &decision.events),
+            tracks: calls(settings, context, &self.sender, MOMENT, &decision.events)
+                .iter()
+                .map(Call::to_json)
+                .collect(),
         }
     }
 }

@@ -1,14 +1,13 @@
 //! Every case of the corpus, which is what vwo-node-sdk 1.73.0 answered: results, sets and tracking calls are equal,
 //! except where one of the rules at the end of this file applies.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
-#[path = "corpus/calls.rs"]
-mod calls;
 #[path = "corpus/launched.rs"]
 mod launched;
 
 use flate2::read::GzDecoder;
 use launched::{Answer, Launched, Reading};
 use stayput_engine::{Json, Object, Settings, untyped};
+use stayput_sdk::calls::{ENDPOINT, Sender, Usage};
 use std::{
     collections::{BTreeMap, HashMap},
     fs::File,
@@ -201,7 +200,12 @@ fn client<'a>(clients: &'a mut HashMap<String, Launched>, name: &str, settings: 
         settings: Settings::parse(settings).unwrap(),
         launch: untyped::read_launch(&options).unwrap_or_default(),
         storage,
-        earlier_prefix: AFTER_EVENT_ARCH.contains(&name).then_some("eu01"),
+        sender: Sender {
+            name: "vwo-node-sdk".to_owned(),
+            version: "1.73.0".to_owned(),
+            endpoint: if AFTER_EVENT_ARCH.contains(&name) { format!("{ENDPOINT}/eu01") } else { ENDPOINT.to_owned() },
+            usage: Usage { storage, logger: true, ..Usage::default() },
+        },
     })
 }
 
@@ -231,5 +235,5 @@ fn text(json: &Json) -> String {
     serde_json::to_string(json).unwrap()
 }
 fn data() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/corpus")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/data/corpus")
 }
