@@ -1,5 +1,8 @@
 //! The command line: what it takes, and how a command ends.
-use crate::config::{Config, File, Hidden, redacted};
+use crate::{
+    config::{Config, File, Hidden, redacted},
+    decide::Decide,
+};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use stayput::{Error, ErrorKind, Kind, ScanStore, Scope};
 use std::{error::Error as _, process::ExitCode, sync::Arc};
@@ -45,6 +48,8 @@ pub enum Command {
     Completions(generate::Completions),
     /// Write the manual page
     Man(generate::Man),
+    /// Answer calls of the SDK from standard input, to compare them with another SDK's answers
+    Decide(Decide),
 }
 
 /// The whole command line, as clap knows it.
@@ -109,6 +114,7 @@ impl Command {
             Self::Import(import) => import.run().await,
             Self::Completions(completions) => completions.run(),
             Self::Man(man) => man.run(),
+            Self::Decide(decide) => decide.run(),
         }
     }
 }

@@ -5,6 +5,7 @@ mod answer;
 mod app;
 mod body;
 mod claiming;
+mod decide;
 mod each;
 mod endpoint;
 mod export;
