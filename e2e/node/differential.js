@@ -48,8 +48,7 @@ function compareAll(settings, cases) {
 }
 
 function answers(command, given, input) {
-  const stdio = ['pipe', 'pipe', 'ignore'];
-  const output = execFileSync(command, given, { input, stdio, encoding: 'utf8', maxBuffer: 2 ** 28 });
+  const output = execFileSync(command, given, { input, stdio: 'pipe', encoding: 'utf8', maxBuffer: 2 ** 28 });
   return output.trimEnd().split('\n').map(line => JSON.parse(line));
 }
 

@@ -16,11 +16,9 @@ prepare();
 const vwo = require('vwo-node-sdk');
 const settings = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
 const clients = new Map();
-for (const line of fs.readFileSync(0, 'utf8').split('\n').filter(Boolean)) {
-  const made = JSON.parse(line);
-  fs.writeSync(1, JSON.stringify(made.steps ? sequence(made) : single(made)) + '\n');
-}
-process.exit(0);
+const cases = fs.readFileSync(0, 'utf8').split('\n').filter(Boolean).map(line => JSON.parse(line));
+const lines = cases.map(made => JSON.stringify(made.steps ? sequence(made) : single(made)) + '\n');
+process.stdout.write(lines.join(''), () => process.exit(0));
 
 /** Takes the clock, randomness and the network away from the SDK. */
 function prepare() {

@@ -150,6 +150,9 @@ fn repeats(pairs: &[(Key, Json)]) -> bool {
 
 /// The number that `key` spells if JavaScript takes it for an index.
 pub(crate) fn array_index(key: &str) -> Option<u64> {
+    if !key.starts_with(|first: char| first.is_ascii_digit()) {
+        return None;
+    }
     let canonical = key == "0" || !key.starts_with('0');
     let plain = key.len() <= 10 && canonical && key.bytes().all(|byte| byte.is_ascii_digit());
     key.parse().ok().filter(|index| plain && *index < u64::from(u32::MAX))
@@ -249,7 +252,7 @@ impl<'de> Deserialize<'de> for Json {
                 Ok(Json::Array(list))
             }
             fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Json, A::Error> {
-                let mut pairs: Vec<(Key, Json)> = Vec::new();
+                let mut pairs: Vec<(Key, Json)> = Vec::with_capacity(8);
                 while let Some(pair) = fields.next_entry()? {
                     pairs.push(pair);
                 }

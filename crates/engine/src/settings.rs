@@ -2,12 +2,14 @@
 //! need.
 mod campaign;
 mod check;
+mod document;
 mod groups;
 
 pub use campaign::{Campaign, CampaignType, Goal, GoalType, Variable, Variation};
 pub use groups::{Algorithm, Group, Member};
 
 use crate::{js, json::Json};
+use document::{Campaigns, Document};
 use std::{collections::HashMap, fmt};
 
 /// A settings file, ready to decide with.
@@ -30,6 +32,7 @@ pub struct Settings {
     /// What the official SDK accepts in silence although it cannot work as meant.
     pub problems: Vec<String>,
     pub(crate) account_text: String,
+    namespace: uuid::Uuid,
     by_key: HashMap<String, usize>,
 }
 
@@ -49,19 +52,28 @@ pub struct InvalidSettings(String);
 impl Settings {
     /// Reads the text of a settings file.
     pub fn parse(text: &[u8]) -> Result<Self, InvalidSettings> {
-        let json = Json::parse(text).map_err(|error| InvalidSettings(format!("the settings are not JSON: {error}")))?;
-        Self::from_json(&json)
+        let document = serde_json::from_slice(text);
+        document.map_err(|error| InvalidSettings(format!("the settings are not JSON: {error}"))).and_then(Self::read)
     }
 
     /// Reads settings.
     pub fn from_json(json: &Json) -> Result<Self, InvalidSettings> {
+        Self::read(Document::from(json))
+    }
+
+    fn read(document: Document) -> Result<Self, InvalidSettings> {
+        let Document::Settings { json, campaigns } = document else {
+            return Err(InvalidSettings("the settings must be a JSON object".to_owned()));
+        };
+        let json = &Json::Object(json);
         check::settings(json).map_err(InvalidSettings)?;
-        let mut problems = Vec::new();
-        let mut campaigns = Vec::new();
-        for (place, campaign) in json.get("campaigns").and_then(Json::as_array).unwrap_or_default().iter().enumerate() {
-            let campaign = Campaign::read(campaign, &mut problems);
-            campaigns.push(campaign.map_err(|reason| InvalidSettings(format!("campaigns[{place}].{reason}")))?);
-        }
+        let (mut campaigns, mut problems) = match campaigns {
+            Campaigns::List(list) => list.map_err(InvalidSettings)?,
+            Campaigns::Other(other) => {
+                check::no_campaigns(other.as_ref()).map_err(InvalidSettings)?;
+                Default::default()
+            }
+        };
         let mut by_key = HashMap::with_capacity(campaigns.len());
         for (place, campaign) in campaigns.iter().enumerate() {
             by_key.entry(campaign.key.clone()).or_insert(place);
@@ -69,8 +81,10 @@ impl Settings {
         let groups = groups::read(json, &mut campaigns, &mut problems);
         let text = |key| json.get(key).and_then(Json::as_str).map(str::to_owned);
         let account = json.get("accountId").cloned().unwrap_or_default();
+        let account_text = js::text(&account).unwrap_or_default();
         Ok(Self {
-            account_text: js::text(&account).unwrap_or_default(),
+            namespace: crate::identity::account_namespace(&account_text),
+            account_text,
             account,
             sdk_key: text("sdkKey"),
             event_architecture: js::truthy(json.get("isEventArchEnabled")),
@@ -92,7 +106,7 @@ impl Settings {
     }
     /// The user's UUID in this account.
     pub fn vwo_uuid(&self, user: &str) -> String {
-        crate::identity::vwo_uuid(&self.account_text, user)
+        crate::identity::user_uuid(&self.namespace, user)
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::Error;
 use stayput_engine::{Context, Event, Json, Launch, Object, Settings};
 
 pub use http::HttpCall;
+use std::borrow::Cow;
 
 /// Where the official SDK sends its calls.
 pub const ENDPOINT: &str = "https://dev.visualwebsiteoptimizer.com";
@@ -48,7 +49,7 @@ pub struct Moment {
 }
 
 /// Named values in order; one without a value is undefined: JSON leaves it out, a query says `undefined`.
-pub type Fields = Vec<(String, Option<Json>)>;
+pub type Fields = Vec<(Cow<'static, str>, Option<Json>)>;
 
 /// One call.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,7 +122,7 @@ fn body(events: &[Json]) -> Json {
 }
 
 fn defined(fields: &Fields) -> Object {
-    fields.iter().filter_map(|(key, value)| Some((key.clone(), value.clone()?))).collect()
+    fields.iter().filter_map(|(key, value)| Some((key.to_string(), value.clone()?))).collect()
 }
 
 /// The endpoint's address for `path`.
@@ -135,7 +136,7 @@ fn address(settings: &Settings, sender: &Sender, path: &str) -> String {
 
 /// `sdk`, `sdk-v`, `env`
 fn reporting(settings: &Settings, sender: &Sender) -> Fields {
-    let text = |key: &str, text: Option<&str>| (key.to_owned(), text.map(Json::from));
+    let text = |key: &'static str, text: Option<&str>| (key.into(), text.map(Json::from));
     vec![
         text("sdk", Some(&sender.name)),
         text("sdk-v", Some(&sender.version)),

@@ -2,6 +2,7 @@
 use crate::{
     config::{Config, File, Hidden, redacted},
     decide::Decide,
+    demo::Demo,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use stayput::{Error, ErrorKind, Kind, ScanStore, Scope};
@@ -9,7 +10,7 @@ use std::{error::Error as _, process::ExitCode, sync::Arc};
 
 mod assignment;
 mod generate;
-mod print;
+pub(crate) mod print;
 mod transfer;
 mod user;
 
@@ -50,6 +51,8 @@ pub enum Command {
     Man(generate::Man),
     /// Answer calls of the SDK from standard input, to compare them with another SDK's answers
     Decide(Decide),
+    /// Run an experiment that changes while it runs, with and without Stayput
+    Demo(Demo),
 }
 
 /// The whole command line, as clap knows it.
@@ -115,6 +118,7 @@ impl Command {
             Self::Completions(completions) => completions.run(),
             Self::Man(man) => man.run(),
             Self::Decide(decide) => decide.run(),
+            Self::Demo(demo) => demo.run().await,
         }
     }
 }

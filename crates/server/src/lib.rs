@@ -6,6 +6,7 @@ mod app;
 mod body;
 mod claiming;
 mod decide;
+mod demo;
 mod each;
 mod endpoint;
 mod export;

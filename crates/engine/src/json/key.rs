@@ -9,7 +9,8 @@ pub(super) enum Key {
     Other(Box<str>),
 }
 
-const KNOWN: [&str; 38] = [
+/// Shortest first.
+static KNOWN: [&str; 38] = [
     "id",
     "et",
     "wt",
@@ -52,7 +53,9 @@ const KNOWN: [&str; 38] = [
 
 impl From<&str> for Key {
     fn from(text: &str) -> Self {
-        match KNOWN.iter().find(|known| **known == text) {
+        let shorter = KNOWN.partition_point(|known| known.len() < text.len());
+        let mut as_long = KNOWN.iter().skip(shorter).take_while(|known| known.len() == text.len());
+        match as_long.find(|known| **known == text) {
             Some(known) => Self::Known(known),
             None => Self::Other(text.into()),
         }
@@ -69,7 +72,11 @@ impl Deref for Key {
 }
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        **self == **other
+        match (self, other) {
+            (Self::Known(one), Self::Known(other)) => std::ptr::eq(*one, *other),
+            (Self::Other(one), Self::Other(other)) => one == other,
+            _ => false, // what is known is never kept otherwise
+        }
     }
 }
 impl fmt::Debug for Key {

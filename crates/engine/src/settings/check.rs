@@ -3,11 +3,8 @@ use crate::{js, json::Json};
 
 type Checked = Result<(), String>;
 
-/// Refuses what the official SDK refuses.
+/// Refuses what the official SDK refuses, the campaigns aside.
 pub(super) fn settings(json: &Json) -> Checked {
-    if json.as_object().is_none() {
-        return Err("the settings must be a JSON object".to_owned());
-    }
     optional(json, "sdkKey", TEXT)?;
     required(json, "version", ID)?;
     required(json, "accountId", ID)?;
@@ -24,21 +21,20 @@ pub(super) fn settings(json: &Json) -> Checked {
             return Err("campaignGroups must be an object of numbers".to_owned());
         }
     }
-    // An object, or nothing at all, counts as no campaigns.
-    match json.get("campaigns") {
-        Some(Json::Array(campaigns)) => {
-            for (place, json) in campaigns.iter().enumerate() {
-                campaign(json).map_err(|reason| format!("campaigns[{place}].{reason}"))?;
-            }
-        }
-        Some(Json::Object(_)) => {}
-        campaigns if js::truthy(campaigns) => return Err("campaigns must be a list".to_owned()),
-        _ => {}
-    }
     Ok(())
 }
 
-fn campaign(json: &Json) -> Checked {
+/// An object, or nothing at all, counts as no campaigns.
+pub(super) fn no_campaigns(json: Option<&Json>) -> Checked {
+    match json {
+        Some(Json::Object(_)) => Ok(()),
+        campaigns if js::truthy(campaigns) => Err("campaigns must be a list".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a campaign that the official SDK refuses.
+pub(super) fn campaign(json: &Json) -> Checked {
     required(json, "id", ID)?;
     required(json, "type", TEXT)?;
     required(json, "key", TEXT)?;

@@ -1,6 +1,7 @@
 //! The fields and bodies of tracking calls, in the official order.
 use super::{Call, Fields, Moment, Sender, address, defined, reporting};
 use stayput_engine::{Context, Conversion, Conversions, Event, GoalType, Json, Launch, Settings};
+use std::borrow::Cow;
 
 /// Makes the calls of one decision.
 pub(super) struct Maker<'a> {
@@ -110,7 +111,9 @@ impl<'a> Maker<'a> {
         });
         let mut meta = fields([("metric", Json::Object(metric.collect()))]);
         if let Some(revenue) = self.revenue() {
-            meta.extend(conversions.revenue_properties.iter().map(|property| named(property, Some(revenue.clone()))));
+            meta.extend(
+                conversions.revenue_properties.iter().map(|property| named(property.clone(), Some(revenue.clone()))),
+            );
         }
         let mut own = fields([("vwoMeta", object(&meta)), ("isCustomEvent", true.into())]);
         own.extend(enumerated(self.context.event_properties));
@@ -136,7 +139,7 @@ impl<'a> Maker<'a> {
 
     fn posted_tags(&self, tags: &[(String, String)]) -> Call {
         let kept = tags.iter().filter(|(key, _)| key != "__proto__"); // an assignment to it is lost
-        let visitor = kept.map(|(key, value)| named(key, Some(value.as_str().into()))).collect();
+        let visitor = kept.map(|(key, value)| named(key.clone(), Some(value.as_str().into()))).collect();
         let nobody = fields([("visitor_ua", "".into()), ("visitor_ip", "".into())]);
         self.post("vwo_syncVisitorProp", nobody, Fields::new(), fields([("isCustomEvent", true.into())]), visitor)
     }
@@ -246,23 +249,23 @@ fn enumerated(value: Option<&Json>) -> Fields {
     match value {
         Some(Json::Object(object)) => {
             let own = object.iter().filter(|(key, _)| *key != "__proto__"); // an assignment to it is lost
-            own.map(|(key, value)| named(key, Some(value.clone()))).collect()
+            own.map(|(key, value)| named(key.to_owned(), Some(value.clone()))).collect()
         }
         Some(Json::Array(items)) => {
-            items.iter().enumerate().map(|(place, item)| named(&place.to_string(), Some(item.clone()))).collect()
+            items.iter().enumerate().map(|(place, item)| named(place.to_string(), Some(item.clone()))).collect()
         }
         Some(Json::String(text)) => {
             let letters = text.chars().enumerate();
-            letters.map(|(place, letter)| named(&place.to_string(), Some(letter.to_string().as_str().into()))).collect()
+            letters.map(|(place, letter)| named(place.to_string(), Some(letter.to_string().as_str().into()))).collect()
         }
         _ => Fields::new(),
     }
 }
 
-fn named(key: &str, value: Option<Json>) -> (String, Option<Json>) {
-    (key.to_owned(), value)
+fn named(key: impl Into<Cow<'static, str>>, value: Option<Json>) -> (Cow<'static, str>, Option<Json>) {
+    (key.into(), value)
 }
-fn fields<const N: usize>(pairs: [(&str, Json); N]) -> Fields {
+fn fields<const N: usize>(pairs: [(&'static str, Json); N]) -> Fields {
     pairs.into_iter().map(|(key, value)| named(key, Some(value))).collect()
 }
 fn object(fields: &Fields) -> Json {

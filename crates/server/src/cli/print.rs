@@ -5,13 +5,13 @@ use stayput::Assignment;
 use std::io::{self, Write};
 
 /// Writes `value` as one line of JSON.
-pub(super) fn json(value: &impl Serialize) -> Result<()> {
+pub(crate) fn json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string(value).map_err(|error| Failed::new(error.to_string()))?;
     line(&text)
 }
 
 /// Writes one line to stdout.
-pub(super) fn line(text: &str) -> Result<()> {
+pub(crate) fn line(text: &str) -> Result<()> {
     writeln!(io::stdout().lock(), "{text}").map_err(|error| Failed::new(format!("the output is gone: {error}")))
 }
 
@@ -22,7 +22,7 @@ pub(super) fn fields(fields: &[(&str, String)]) -> Result<()> {
 }
 
 /// Writes a table with a head.
-pub(super) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> Result<()> {
+pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> Result<()> {
     let rows: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(|cell| plain(cell))).collect();
     let mut widths = head.map(|cell| cell.chars().count());
     for row in &rows {
