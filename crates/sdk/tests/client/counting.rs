@@ -1,0 +1,126 @@
+//! A conversion is sent once, whatever becomes of answers, callers and processes that share a store.
+use super::{
+    collector::Collector,
+    scene::{client, plain, settings, store, trials},
+};
+use stayput::{
+    ErrorKind,
+    testing::{Operation, Plan},
+};
+use std::time::Duration;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_eight_workers_whose_answers_get_lost_one_sends_the_conversion() {
+    const WORKERS: usize = 8;
+    let (collector, store) = (Collector::start().await, store());
+    let mut clients = Vec::new();
+    for _ in 0..WORKERS {
+        clients.push(client(&settings("B", ""), &collector).store(store.clone()).start().await.unwrap());
+    }
+    let trials = trials(500, 10_000);
+    let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
+    store.plan(move |call| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        match (call.operation, seed % 10) {
+            (Operation::Claim(_), 0..=3) => Plan::apply_then_fail(ErrorKind::Timeout),
+            (Operation::Claim(_), 4) => Plan::fail(ErrorKind::Unavailable),
+            _ => Plan::pass(),
+        }
+    });
+    for trial in 0..trials {
+        let user = format!("u{trial}");
+        // Now and then neither the claim nor its repeat arrives, and a user who is not assigned converts nothing.
+        while clients[trial % WORKERS].get_variation_name("ab", &user, &plain()).await.unwrap().is_none() {
+            assert!(clients[trial % WORKERS].activate("ab", &user, &plain()).await.unwrap().is_some());
+        }
+        let all = clients.iter().map(|client| {
+            let (client, user) = (client.clone(), user.clone());
+            tokio::spawn(async move { client.track("ab", &user, "g", &plain()).await.unwrap() })
+        });
+        for answer in all.collect::<Vec<_>>() {
+            answer.await.unwrap();
+        }
+    }
+    let waited: u64 = clients.iter().map(|client| client.stats().conversions_waited).sum();
+    store.plan(|_| Plan::pass());
+    for client in &clients {
+        assert_eq!(client.flush_events().await.unwrap().waiting, 0);
+        assert_eq!(client.stats().conversions_dropped, 0);
+    }
+    let goals = collector.received().into_iter().filter(|call| call.target.contains("/track-goal?"));
+    let mut users: Vec<String> = goals.map(|call| parameter(&call.target, "u").to_owned()).collect();
+    println!("{trials} trials, {} conversions, {waited} waited for their claim", users.len());
+    assert_eq!(users.len(), trials, "each conversion once, none lost");
+    users.sort();
+    users.dedup();
+    assert_eq!(users.len(), trials, "nobody's conversion twice");
+    assert!(waited > 0, "no answer was lost often enough");
+}
+
+#[tokio::test]
+async fn a_conversion_whose_caller_stops_waiting_is_sent_all_the_same() {
+    let (collector, store) = (Collector::start().await, store());
+    let client = client(&settings("B", ""), &collector).store(store.clone()).start().await.unwrap();
+    client.activate("ab", "u", &plain()).await.unwrap();
+    client.flush_events().await.unwrap();
+    store.plan(|call| match call.operation {
+        Operation::Claim(_) => Plan::pass().answered_late(Duration::from_secs(60)),
+        _ => Plan::pass(),
+    });
+    let plain = plain();
+    let tracking = client.track("ab", "u", "g", &plain);
+    assert!(tokio::time::timeout(Duration::from_millis(50), tracking).await.is_err());
+    store.plan(|_| Plan::pass());
+    client.flush_events().await.unwrap();
+    assert_eq!(collector.received().len(), 2, "the visitor and the conversion");
+    assert_eq!(client.track("ab", "u", "g", &plain).await.unwrap(), Some(vec![("ab".into(), false)]));
+}
+
+#[tokio::test]
+async fn a_conversion_of_a_user_who_could_not_be_read_belongs_to_the_variation_that_is_held() {
+    let (collector, store) = (Collector::start().await, store());
+    let first = client(&settings("Control", ""), &collector).store(store.clone()).start().await.unwrap();
+    first.activate("ab", "u", &plain()).await.unwrap();
+    first.flush_events().await.unwrap();
+    let second = client(&settings("B", ""), &collector).store(store.clone()).start().await.unwrap();
+    store.next([Plan::fail(ErrorKind::Timeout), Plan::fail(ErrorKind::Timeout), Plan::fail(ErrorKind::Timeout)]);
+    assert_eq!(second.track("ab", "u", "g", &plain()).await.unwrap(), Some(vec![("ab".into(), true)]));
+    second.flush_events().await.unwrap();
+    let goal = collector.received().pop().unwrap().target;
+    assert_eq!((parameter(&goal, "goal_id"), parameter(&goal, "combination")), ("1", "1"), "{goal}");
+}
+
+#[tokio::test]
+async fn a_goal_that_counts_every_time_is_sent_every_time() {
+    let (collector, store) = (Collector::start().await, store());
+    let client = client(&settings("B", ""), &collector).store(store.clone()).start().await.unwrap();
+    client.activate("ab", "u", &plain()).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(client.track("ab", "u", "every", &plain()).await.unwrap(), Some(vec![("ab".into(), true)]));
+    }
+    client.flush_events().await.unwrap();
+    assert_eq!(collector.received().len(), 4);
+}
+
+#[tokio::test]
+async fn a_conversion_in_a_variation_that_has_to_make_way_is_sent_once() {
+    let (collector, store) = (Collector::start().await, store());
+    let newer = settings("B", "").replace("\"B\"", "\"Newer\"");
+    let newer = client(&newer, &collector).store(store.clone()).start().await.unwrap();
+    newer.activate("ab", "u", &plain()).await.unwrap();
+    newer.flush_events().await.unwrap();
+    let older = client(&settings("B", ""), &collector).store(store.clone()).start().await.unwrap();
+    store.next([Plan::fail(ErrorKind::Timeout)]);
+    assert_eq!(older.track("ab", "u", "g", &plain()).await.unwrap(), Some(vec![("ab".into(), true)]));
+    assert_eq!(older.track("ab", "u", "g", &plain()).await.unwrap(), Some(vec![("ab".into(), false)]));
+    older.flush_events().await.unwrap();
+    assert_eq!((collector.received().len(), older.stats().decided_again), (2, 1));
+}
+
+fn parameter<'a>(target: &'a str, name: &str) -> &'a str {
+    let query = target.split_once('?').map_or("", |(_, query)| query);
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.into_iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
+}
