@@ -23,7 +23,9 @@ fn read(arguments: &[&str], file: &str) -> Config {
 
 /// The exit code and what was said.
 fn refused(arguments: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().expect("a folder");
     let output = Command::new(env!("CARGO_BIN_EXE_stayput"))
+        .current_dir(folder.path()) // where the default store would be made
         .arg("serve")
         .args(arguments)
         .envs(environment.iter().copied())
@@ -122,7 +124,9 @@ fn a_password_is_never_shown() {
         (vec!["--listen", secret], vec![]),
         (vec!["--help"], vec![("STAYPUT_STORE", secret)]),
     ] {
+        let folder = tempfile::tempdir().expect("a folder");
         let output = Command::new(env!("CARGO_BIN_EXE_stayput"))
+            .current_dir(folder.path()) // where the default store would be made
             .arg("serve")
             .args(&arguments)
             .envs(environment)
