@@ -33,6 +33,7 @@
 //! | `sslmode`, `sslrootcert`, `sslcert`, `sslkey` | as in libpq: `disable`, `prefer` (unless something is said), `require`, `verify-ca`, `verify-full` |
 //! | `host`, `port`, `user`, `password`, `dbname`, `application_name`, `target_session_attrs`, … | as in libpq |
 mod address;
+mod cancel;
 mod claim;
 mod failure;
 mod pool;

@@ -1,0 +1,71 @@
+//! Cancels a statement without hanging up before the other side does.
+//!
+//! The driver closes a request to cancel as soon as it is sent. PgBouncer up to 1.18 ends with "bad client state" if
+//! that reaches it while it is still passing the request on, and then serves nobody; so this waits until it hangs up.
+use deadpool_postgres::tokio_postgres::{CancelToken, Config, config::Host, tls::MakeTlsConnect};
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// Where a request to cancel goes, if there is only one place.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    host: String,
+    port: u16,
+}
+
+impl Place {
+    pub(super) fn of(config: &Config) -> Option<Self> {
+        match (config.get_hosts(), config.get_ports()) {
+            ([Host::Tcp(host)], ports) => {
+                Some(Self { host: host.clone(), port: ports.first().copied().unwrap_or(5432) })
+            }
+            _ => None,
+        }
+    }
+    /// Returns when the other side has hung up. Nobody can be told that it could not be told.
+    pub(super) async fn cancel(&self, token: CancelToken, mut tls: MakeRustlsConnect) {
+        let Ok(stream) = TcpStream::connect((self.host.as_str(), self.port)).await else { return };
+        let mut stream = Kept(Arc::new(Mutex::new(stream)));
+        let Ok(tls) = MakeTlsConnect::<Kept>::make_tls_connect(&mut tls, &self.host); // cannot fail
+        if token.cancel_query_raw(stream.clone(), tls).await.is_ok() {
+            let mut rest = [0; 64];
+            while matches!(stream.read(&mut rest).await, Ok(1..)) {}
+        }
+    }
+}
+
+/// A stream that stays open when its user shuts it down or drops it.
+#[derive(Clone)]
+struct Kept(Arc<Mutex<TcpStream>>);
+
+impl Kept {
+    fn stream(&self) -> MutexGuard<'_, TcpStream> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner) // held while polling, never while waiting
+    }
+}
+
+impl AsyncRead for Kept {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.stream()).poll_read(context, to)
+    }
+}
+impl AsyncWrite for Kept {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.stream()).poll_write(context, from)
+    }
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.stream()).poll_flush(context)
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(context)
+    }
+}
