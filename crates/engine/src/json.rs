@@ -252,7 +252,7 @@ impl<'de> Deserialize<'de> for Json {
                 Ok(Json::Array(list))
             }
             fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Json, A::Error> {
-                let mut pairs: Vec<(Key, Json)> = Vec::with_capacity(8);
+                let mut pairs: Vec<(Key, Json)> = Vec::new();
                 while let Some(pair) = fields.next_entry()? {
                     pairs.push(pair);
                 }
