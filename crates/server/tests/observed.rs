@@ -67,25 +67,27 @@ fn metrics_are_the_documented_ones_and_count_what_happened() {
         r#"{"variationName":"B"}"#,
         r#"{"variationName":"B","over":"A"}"#,
     ];
-    for claim in claims {
-        assert_eq!(binary.call("PUT", "/v1/users/u/campaigns/c", claim).status, 200);
+    for (user, claims) in [("u", &claims[..]), ("v", &claims[..4]), ("w", &claims[..3]), ("x", &claims[..1])] {
+        for claim in claims {
+            assert_eq!(binary.call("PUT", &format!("/v1/users/{user}/campaigns/c"), claim).status, 200);
+        }
     }
     binary.call("GET", "/v1/users/u/campaigns/c", "");
-    binary.call("GET", "/v1/users/v/campaigns/c", "");
+    binary.call("GET", "/v1/users/nobody/campaigns/c", "");
     let text = metrics(&binary);
     let route = "route=\"/v1/users/{userId}/campaigns/{campaignKey}\"";
     for line in [
-        "stayput_claims_total{outcome=\"created\"} 1",
-        "stayput_claims_total{outcome=\"unchanged\"} 1",
-        "stayput_claims_total{outcome=\"joined\"} 1",
-        "stayput_claims_total{outcome=\"kept\"} 1",
+        "stayput_claims_total{outcome=\"created\"} 4",
+        "stayput_claims_total{outcome=\"unchanged\"} 3",
+        "stayput_claims_total{outcome=\"joined\"} 3",
+        "stayput_claims_total{outcome=\"kept\"} 2",
         "stayput_claims_total{outcome=\"replaced\"} 1",
-        "stayput_goals_new_total 3",
+        "stayput_goals_new_total 10",
         "stayput_goals_dropped_total 0",
-        &format!("stayput_http_requests_total{{{route},method=\"PUT\",status=\"200\"}} 5"),
+        &format!("stayput_http_requests_total{{{route},method=\"PUT\",status=\"200\"}} 13"),
         &format!("stayput_http_requests_total{{{route},method=\"GET\",status=\"200\"}} 1"),
         &format!("stayput_http_requests_total{{{route},method=\"GET\",status=\"404\"}} 1"),
-        "stayput_store_seconds_count{store=\"memory\",operation=\"claim\",outcome=\"ok\"} 5",
+        "stayput_store_seconds_count{store=\"memory\",operation=\"claim\",outcome=\"ok\"} 13",
         "stayput_http_requests_in_flight 1",
     ] {
         assert!(text.lines().any(|it| it == line), "{line} is not in {text}");
