@@ -3,7 +3,13 @@ use live::Binary;
 use stayput::{
     AssignmentStore, AssignmentStoreExt, ClaimId, Key, Kind, Name, Offer, Outcome, ScanStore, Scope, Timestamp,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 #[path = "support/live.rs"]
 mod live;
@@ -18,10 +24,13 @@ async fn what_was_acknowledged_survives_kill_9_with_sixteen_writers_ten_times_in
     for round in 0..rounds() {
         let mut server = Binary::serve(&url);
         let store = client(&server).await;
-        let writers = (0..WRITERS).map(|writer| tokio::spawn(write(store.clone(), round, writer)));
+        let answered = Arc::new(AtomicU64::new(0));
+        let writers = (0..WRITERS).map(|writer| tokio::spawn(write(store.clone(), round, writer, answered.clone())));
         let writers: Vec<_> = writers.collect();
-        // The moment differs from round to round; there is no state in it that a clock could reach.
-        tokio::time::sleep(Duration::from_millis(60 + 37 * round % 150)).await;
+        // In the middle of the work, and each round at another moment of it.
+        while answered.load(Ordering::Relaxed) < 40 + 97 * round % 300 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         server.child.kill().expect("SIGKILL");
         server.child.wait().expect("it is gone");
         let before = acknowledged.len();
@@ -51,7 +60,7 @@ async fn what_was_acknowledged_survives_kill_9_with_sixteen_writers_ten_times_in
 }
 
 /// Claims one user after the other until the server is gone; tells what was acknowledged.
-async fn write(store: Arc<dyn ScanStore>, round: u64, writer: u64) -> Vec<Offer> {
+async fn write(store: Arc<dyn ScanStore>, round: u64, writer: u64, answered: Arc<AtomicU64>) -> Vec<Offer> {
     let mut acknowledged = Vec::new();
     for number in 0.. {
         let key = Key::new(&Scope::default(), Kind::Classic, &format!("{round}-{writer}-{number}"), "campaign");
@@ -60,7 +69,10 @@ async fn write(store: Arc<dyn ScanStore>, round: u64, writer: u64) -> Vec<Offer>
             .offering(name(&format!("v{writer}")))
             .bringing([name("goal")]);
         match store.claim_one(&offer).await {
-            Ok(_) => acknowledged.push(offer),
+            Ok(_) => {
+                answered.fetch_add(1, Ordering::Relaxed);
+                acknowledged.push(offer);
+            }
             Err(_) => break,
         }
     }
