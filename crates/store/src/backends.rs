@@ -10,7 +10,7 @@ mod redis;
 mod stayput;
 
 #[cfg(feature = "file")]
-pub use file::{File, FileOptions, FileStats};
+pub use file::{Compacted, File, FileFacts, FileOptions, FileStats};
 pub use memory::Memory;
 #[cfg(feature = "postgres")]
 pub use postgres::Postgres;

@@ -24,6 +24,7 @@ mod handle;
 mod place;
 mod sweep;
 mod trouble;
+mod upkeep;
 
 use crate::{
     Assignment, AssignmentStore, BoxFuture, Claimed, Clock, Cursor, Entry, Error, ErrorKind, Key, Offer, Page, Result,
@@ -35,6 +36,7 @@ use handle::{Handle, Handles};
 use heed::RoTxn;
 use std::{ops::Bound, path::Path, sync::Arc, time::Duration};
 use trouble::told;
+pub use upkeep::{Compacted, FileFacts};
 
 const NAME: &str = "file";
 /// Entries and bytes that one durable transaction takes from one call.
@@ -110,6 +112,18 @@ impl File {
     /// What the committing thread has done since this process opened the folder.
     pub fn stats(&self) -> Result<FileStats> {
         Ok(self.handle()?.committer.stats())
+    }
+
+    /// How the folder is doing.
+    pub fn facts(&self) -> Result<FileFacts> {
+        upkeep::facts(&self.handle()?.environment)
+    }
+
+    /// Copies what the folder at `path` holds into a file without unused room, which takes the old one's place. Needs
+    /// as much disk as is used meanwhile, and is refused while anybody has the folder open. Blocks.
+    pub fn compact(path: impl AsRef<Path>, options: FileOptions) -> Result<Compacted> {
+        let FileOptions { map, network, .. } = options;
+        upkeep::compact(&place::prepare(path.as_ref(), network)?, map)
     }
 
     fn handle(&self) -> Result<&Arc<Handle>> {

@@ -164,7 +164,8 @@ fn decode_fields(mut fields: &[u8]) -> Option<Assignment> {
         expires_at,
         revision: revision?,
         epoch,
-        unknown: Unknown(unknown.into()),
+        // The empty one is shared: this runs at every read.
+        unknown: if unknown.is_empty() { Unknown::default() } else { Unknown(unknown.into()) },
     })
 }
 

@@ -21,6 +21,8 @@ pub(crate) fn run_role(role: &str, path: &Path, more: &[String]) {
         "fill" => fill(path, more[0].parse().unwrap(), &more[1]),
         "fork" => fork(path),
         "look" => look(path),
+        "hold" => hold(path),
+        "count-and-add" => count_and_add(path, &more[0]),
         "open" => {
             say(&File::open(path, FileOptions::default())
                 .map_or_else(|e| format!("{:?} {e}", e.kind()), |_| "open".into()))
@@ -31,6 +33,23 @@ pub(crate) fn run_role(role: &str, path: &Path, more: &[String]) {
 }
 pub(crate) fn run(arguments: &[String]) {
     run_role(&arguments[0], Path::new(&arguments[1]), &arguments[2..]);
+}
+
+/// Keeps the folder open until it is killed.
+fn hold(path: &Path) {
+    let _store = open(path);
+    say("open");
+    loop {
+        thread::park();
+    }
+}
+
+fn count_and_add(path: &Path, user: &str) {
+    let store = open(path);
+    super::support::run(async {
+        say(&store.scan(None, None, usize::MAX).await.unwrap().entries.len().to_string());
+        store.put(&[entry(&key(user, "c"), "A")]).await.unwrap();
+    });
 }
 
 fn say(line: &str) {

@@ -1,5 +1,6 @@
 //! What `file:PATH` promises, with real processes, real kills, and disks that are full.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+mod compaction;
 mod contract;
 mod damage;
 mod disk;
@@ -16,7 +17,7 @@ fn main() {
         return helper::run(&arguments.collect::<Vec<_>>());
     }
     let mut trials = Vec::new();
-    for part in [contract::TESTS, sharing::TESTS, processes::TESTS, disk::TESTS, damage::TESTS] {
+    for part in [compaction::TESTS, contract::TESTS, sharing::TESTS, processes::TESTS, disk::TESTS, damage::TESTS] {
         trials.extend(part.iter().map(|(name, test)| {
             Trial::test(*name, move || {
                 test();

@@ -2,13 +2,13 @@
 use super::{NAME, fork, place::Folder, trouble::told};
 use crate::{Error, ErrorKind, Result};
 use heed::{
-    CommitOrAbort, Database, Env, EnvOpenOptions, MdbError, RoTxn, RwTxn,
+    CommitOrAbort, Database, DatabaseStat, Env, EnvInfo, EnvOpenOptions, MdbError, RoTxn, RwTxn,
     types::{Bytes, DecodeIgnore, Str},
 };
 use std::{
     fmt,
     mem::ManuallyDrop,
-    path::PathBuf,
+    path::{Path, PathBuf},
     ptr,
     sync::{
         PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
@@ -20,7 +20,7 @@ use std::{
 pub(super) type Entries = Database<'static, Bytes, Bytes>;
 
 /// The layout of the folder, written once into the database `meta`.
-const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 1;
 /// One for every thread that reads, in all processes together: a slot belongs to its thread until that ends.
 const READERS: u32 = 4_096;
 const SMALLEST_MAP: u64 = 64 << 10;
@@ -74,6 +74,21 @@ impl Environment {
     /// Which process this belongs to.
     pub(super) fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+    /// What LMDB says about its map and its readers.
+    pub(super) fn info(&self) -> EnvInfo {
+        self.env.info()
+    }
+    /// What LMDB says about the pages of assignments.
+    pub(super) fn stat(&self) -> Result<DatabaseStat> {
+        let _gate = self.enter().map_err(told)?;
+        let txn = self.env.read_txn().map_err(told)?;
+        self.entries.stat(&txn).map_err(told)
     }
 
     /// Looks at one snapshot; `None` if the map must move first and a transaction of this process is in its way.

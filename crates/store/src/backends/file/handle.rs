@@ -45,6 +45,13 @@ struct Link {
     after_fork: OnceLock<Box<Link>>,
 }
 
+impl Known {
+    /// Whether it is open still, in this process or, inherited, in the one that forked it.
+    pub(super) fn is_open(&self) -> bool {
+        self.environment.strong_count() > 0
+    }
+}
+
 impl Handles {
     /// Shares the folder's handle with whoever has it open, or opens it.
     pub(super) fn open(folder: Folder, map: u64, patience: Duration) -> Result<Self> {
