@@ -6,9 +6,11 @@ use crate::{
 };
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use stayput::{Error, ErrorKind, Kind, ScanStore, Scope};
-use std::{error::Error as _, process::ExitCode, sync::Arc};
+use std::{error::Error as _, fmt, process::ExitCode, sync::Arc};
 
 mod assignment;
+mod bench;
+mod doctor;
 mod generate;
 pub(crate) mod print;
 mod transfer;
@@ -45,6 +47,10 @@ pub enum Command {
     Export(transfer::ToLines),
     /// Read the lines of an export
     Import(transfer::FromLines),
+    /// Look for what is wrong, and say what to do
+    Doctor(doctor::Doctor),
+    /// Measure a store or a server
+    Bench(bench::Bench),
     /// Write what completes this command line in a shell
     Completions(generate::Completions),
     /// Write the manual page
@@ -115,6 +121,8 @@ impl Command {
             Self::Forget(forget) => forget.run().await,
             Self::Export(export) => export.run().await,
             Self::Import(import) => import.run().await,
+            Self::Doctor(doctor) => doctor.run().await,
+            Self::Bench(bench) => bench.run().await,
             Self::Completions(completions) => completions.run(),
             Self::Man(man) => man.run(),
             Self::Decide(decide) => decide.run(),
@@ -153,6 +161,12 @@ impl Failed {
     pub fn report(self) -> ExitCode {
         eprintln!("error: {}", redacted(&self.message));
         ExitCode::from(if self.usage { 2 } else { 1 })
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&redacted(&self.message))
     }
 }
 

@@ -19,9 +19,9 @@ use tower_service::Service as _;
 /// One connection's way to the routes.
 #[derive(Clone)]
 pub(crate) struct Front {
-    app: Arc<App>,
+    pub(crate) app: Arc<App>,
+    pub(crate) marks: Arc<Marks>,
     router: Router,
-    marks: Arc<Marks>,
 }
 
 impl Front {
@@ -88,7 +88,7 @@ impl Front {
     }
 
     /// One connection has one request in flight; only with h2 there can be more of them than connections.
-    fn bounded(&self, now: usize) -> Result<(), Failure> {
+    pub(crate) fn bounded(&self, now: usize) -> Result<(), Failure> {
         match now <= self.app.limits.connections {
             true => Ok(()),
             false => Err(self.app.load.refused(Refused::Requests)),
@@ -107,17 +107,28 @@ impl Front {
         router.call(request).await.unwrap_or_else(|never| match never {})
     }
 
-    fn answered(&self, route: Route, method: metrics::Method, mut response: Response, identified: bool) -> Response {
-        let status = response.status().as_u16();
-        self.app.metrics.answered(route, method, status);
+    /// Counts an answer, and gives it the id of its request.
+    pub(crate) fn answered(
+        &self,
+        route: Route,
+        method: metrics::Method,
+        mut response: Response,
+        identified: bool,
+    ) -> Response {
         if identified && let Some(id) = request_id::current() {
             response.headers_mut().insert(request_id::HEADER, id);
         }
+        self.count(route, method, response.status().as_u16());
+        response
+    }
+
+    /// Counts an answer.
+    pub(crate) fn count(&self, route: Route, method: metrics::Method, status: u16) {
+        self.app.metrics.answered(route, method, status);
         if tracing::enabled!(tracing::Level::DEBUG) {
             let (request, method, route) = (request_id::shown(), method.name(), route.name());
             tracing::debug!(%request, method, route, status, "answered");
         }
-        response
     }
 }
 

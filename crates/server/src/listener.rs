@@ -5,6 +5,7 @@ use crate::{
     config::Config,
     endpoint::{Endpoint, Socket},
     front::Front,
+    hot::{Ended, Rewound},
     metrics::Refused,
     wire::{Marks, Stream, Wire},
 };
@@ -18,6 +19,7 @@ use hyper_util::{
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::AsyncWriteExt,
+    sync::watch,
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -47,6 +49,8 @@ struct Serving {
     server: auto::Builder<TokioExecutor>,
     front: Front,
     app: App,
+    /// Becomes true at the stop.
+    stop: watch::Receiver<bool>,
 }
 
 impl Listener {
@@ -77,7 +81,8 @@ impl Listener {
         let Self { sockets, app } = self;
         let (store, drain) = (app.store.clone(), app.limits.drain_time);
         let open = Arc::new(GracefulShutdown::new());
-        let serving = Arc::new(Serving { server: server(&app), front: Front::new(app.clone()), app });
+        let (stopping, stopped) = watch::channel(false);
+        let serving = Arc::new(Serving { server: server(&app), front: Front::new(app.clone()), app, stop: stopped });
         let mut accepting = JoinSet::new();
         for socket in sockets {
             let (serving, open) = (serving.clone(), open.clone());
@@ -86,6 +91,7 @@ impl Listener {
         stop.await;
         // Sockets close, and files of Unix sockets go, before anything is waited for.
         accepting.shutdown().await;
+        let _ = stopping.send(true); // there may be no connection to hear it
         if let Some(open) = Arc::into_inner(open)
             && timeout(drain, open.shutdown()).await.is_err()
         {
@@ -111,6 +117,7 @@ impl Serving {
 
     fn connected(&self, stream: Stream, watcher: Watcher) {
         let (server, front, app) = (self.server.clone(), self.front.clone(), self.app.clone());
+        let mut stop = self.stop.clone();
         tokio::spawn(async move {
             let (_open, connections) = app.metrics.connection();
             let marks = Arc::new(Marks::default());
@@ -122,8 +129,12 @@ impl Serving {
                 let _ = timeout(EXHAUSTED, wire.shutdown()).await;
                 return;
             }
-            let service = front.for_connection(marks.clone());
-            let connection = watcher.watch(server.serve_connection(TokioIo::new(wire), service).into_owned());
+            let front = front.for_connection(marks.clone());
+            let connection = async {
+                let Ended::Over(read) = front.hot(&mut wire, &mut stop).await? else { return Ok(()) };
+                let stream = TokioIo::new(Rewound::new(read, wire));
+                watcher.watch(server.serve_connection(stream, front).into_owned()).await
+            };
             tokio::select! {
                 // The cause says nothing about the request, so no user id comes into the log.
                 ended = connection => if let Err(error) = ended { tracing::debug!(error, "a connection broke") },

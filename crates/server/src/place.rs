@@ -32,6 +32,9 @@ impl<'a> Place<'a> {
 
 /// `text` without its percent escapes, each of which must be one, and which together must be UTF-8.
 pub(crate) fn decode<'a>(field: &'static str, text: &'a str) -> Result<Cow<'a, str>> {
+    if !text.contains('%') {
+        return Ok(text.into());
+    }
     let mut escapes = text.split('%').skip(1);
     if !escapes.all(|after| after.len() >= 2 && after.bytes().take(2).all(|byte| byte.is_ascii_hexdigit())) {
         return Err(Failure::invalid(field, format!("{field} has a % that is not followed by two hexadecimal digits")));

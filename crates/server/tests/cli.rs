@@ -143,7 +143,7 @@ fn a_terminal_does_not_obey_what_is_stored() {
 
 #[test]
 fn help_fits_80_columns_and_names_every_command() {
-    let commands = ["serve", "get", "set", "user", "forget", "export", "import"];
+    let commands = ["serve", "get", "set", "user", "forget", "export", "import", "doctor", "bench"];
     let help = run("memory:", &["--help"], "");
     assert_eq!(help.code, Some(0));
     for command in commands {

@@ -50,7 +50,7 @@ pub(super) fn goals(held: &Assignment) -> String {
 }
 
 /// `text` without anything that a terminal would obey: what is stored came from anywhere.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let shown = |char: char| match char.is_control() {
         true => char.escape_default().to_string(),
         false => char.to_string(),

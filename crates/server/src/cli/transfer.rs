@@ -164,7 +164,7 @@ impl<'a> Target<'a> {
 }
 
 /// Counts assignments, or bytes of `size`; only on a terminal.
-fn progress(size: Option<u64>) -> ProgressBar {
+pub(super) fn progress(size: Option<u64>) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::with_draw_target(size, ProgressDrawTarget::hidden());
     }

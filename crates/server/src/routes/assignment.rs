@@ -10,7 +10,7 @@ use crate::{
 };
 use axum::body::Body;
 use hyper::{StatusCode, Uri};
-use stayput::{AssignmentStoreExt, Key};
+use stayput::{Assignment, AssignmentStoreExt, Key};
 use std::slice;
 
 /// `GET`: the record, or 404.
@@ -30,10 +30,16 @@ use std::slice;
     )
 )]
 pub(crate) async fn get(app: &App, place: (&str, &str), uri: &Uri) -> Result<Response> {
+    let (key, held) = held(app, place, uri).await?;
+    Ok(answer::record(&key, &held))
+}
+
+/// What `GET` answers with, not yet as bytes.
+pub(crate) async fn held(app: &App, place: (&str, &str), uri: &Uri) -> Result<(Key, Assignment)> {
     let key = key(app, place, uri)?;
     let _working = app.enter()?;
     match app.store.get_one(&key).await? {
-        Some(held) => Ok(answer::record(&key, &held)),
+        Some(held) => Ok((key, held)),
         None => Err(Failure::absent()),
     }
 }

@@ -1,0 +1,194 @@
+//! `stayput doctor` and `stayput bench`, run as people run them.
+#[path = "support/live.rs"]
+mod live;
+
+use live::{Binary, Live};
+use serde_json::Value;
+use std::{fs, path::Path, process::Command};
+
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Ran {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("not JSON: {} {}", self.out, self.err))
+    }
+    /// Those that are not well, as area and what to do.
+    fn wrong(&self) -> Vec<(String, String)> {
+        let findings = self.json()["findings"].as_array().cloned().unwrap_or_default();
+        let text = |finding: &Value, name: &str| finding[name].as_str().unwrap_or_default().to_owned();
+        let wrong = findings.iter().filter(|finding| finding["level"] == "wrong");
+        wrong.map(|finding| (text(finding, "area"), text(finding, "advice"))).collect()
+    }
+}
+
+fn run(arguments: &[&str]) -> Ran {
+    let output = Command::new(env!("CARGO_BIN_EXE_stayput")).args(arguments).output().expect("the binary");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+fn filled(folder: &Path) -> String {
+    let store = format!("file:{}", folder.join("data").display());
+    for user in ["ashley", "bob", "cleo"] {
+        assert_eq!(run(&["set", user, "checkout", "A", "--store", &store]).code, Some(0));
+    }
+    assert_eq!(
+        run(&["set", "ashley", "banner", "A", "--kind", "fme", "--scope", "other", "--store", &store]).code,
+        Some(0)
+    );
+    store
+}
+
+#[test]
+fn a_healthy_store_is_told_and_counted_without_users() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = filled(folder.path());
+    let told = run(&["doctor", "--store", &store]);
+    assert_eq!(told.code, Some(0), "{} {}", told.out, told.err);
+    for area in ["configuration", "store", "disk", "limits", "versions", "data"] {
+        assert!(told.out.lines().any(|line| line.starts_with("ok ") && line.contains(area)), "{area}: {}", told.out);
+    }
+    assert!(!told.out.contains("ashley"), "{}", told.out);
+    let report = run(&["doctor", "--store", &store, "--json"]).json();
+    assert_eq!(report["data"]["assignments"], 4);
+    let campaigns = report["data"]["campaigns"].as_array().expect("a list");
+    assert_eq!(
+        campaigns[0],
+        serde_json::json!({"scope": "default", "kind": "classic", "campaign": "checkout", "assignments": 3})
+    );
+    assert_eq!(campaigns[1]["scope"], "other");
+    let (oldest, newest) = (&report["data"]["oldest"], &report["data"]["newest"]);
+    assert!(oldest.as_str() <= newest.as_str() && oldest.as_str().is_some_and(|time| time.ends_with('Z')), "{report}");
+    assert_eq!(run(&["doctor", "--store", &store, "--limit", "1", "--json"]).json()["data"]["unreadable"], 0);
+}
+
+#[test]
+fn a_running_server_is_looked_at_too_beside_it_and_through_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = filled(folder.path());
+    let binary = Binary::serve(&store);
+    let through = run(&["doctor", "--store", &format!("stayput://{}", binary.address), "--json"]);
+    assert_eq!((through.code, &through.json()["data"]["assignments"]), (Some(0), &4.into()), "{}", through.out);
+    assert_eq!(run(&["doctor", "--store", &store]).code, Some(0));
+    let refused = run(&["doctor", "--store", &store, "--compact"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.err.contains("in use: stop the server"), "{}", refused.err);
+}
+
+#[test]
+fn a_damaged_value_is_told_by_the_hash_of_its_key_and_by_its_user_only_when_asked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = filled(folder.path());
+    spoil(&folder.path().join("data/data.mdb"), b"ashley\0ccheckout");
+    let told = run(&["doctor", "--store", &store, "--json"]);
+    assert_eq!(told.code, Some(1), "{}", told.out);
+    let (area, advice) = &told.wrong()[0];
+    assert_eq!(area, "data");
+    assert!(advice.contains("stayput forget"), "{advice}");
+    let damaged = &told.json()["data"]["damaged"][0];
+    assert_eq!((damaged["key"].as_str().map(str::len), &damaged["campaign"]), (Some(16), &"checkout".into()));
+    assert!(!told.out.contains("ashley"), "{}", told.out);
+    let asked = run(&["doctor", "--store", &store, "--json", "--show-users"]).json();
+    assert_eq!(asked["data"]["damaged"][0]["userId"], "ashley");
+    assert!(run(&["doctor", "--store", &store]).out.contains("wrong  data"));
+    // The advice is good.
+    assert_eq!(run(&["forget", "ashley", "--store", &store]).code, Some(0));
+    assert_eq!(run(&["doctor", "--store", &store]).code, Some(0));
+}
+
+#[test]
+fn a_missing_store_is_not_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("nothing");
+    let told = run(&["doctor", "--store", &format!("file:{}", path.display()), "--json"]);
+    assert_eq!(told.code, Some(1));
+    assert!(told.wrong()[0].1.contains("--store file:PATH"), "{}", told.out);
+    assert!(!path.exists());
+    let far = run(&["doctor", "--store", "stayput://127.0.0.1:1", "--json"]);
+    assert_eq!((far.code, far.wrong()[0].0.as_str()), (Some(1), "store"), "{}", far.out);
+}
+
+#[test]
+fn another_programs_folder_is_told_and_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data.mdb");
+    fs::write(&data, "not ours").expect("written");
+    let store = format!("file:{}", folder.path().display());
+    let told = run(&["doctor", "--store", &store, "--json"]);
+    assert_eq!((told.code, told.wrong()[0].0.as_str()), (Some(1), "store"), "{}", told.out);
+    assert_eq!(run(&["doctor", "--store", &store, "--compact"]).code, Some(1));
+    assert_eq!(fs::read(&data).expect("there"), b"not ours");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_used_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = filled(folder.path());
+    let mut doctor = Command::new(env!("CARGO_BIN_EXE_stayput"));
+    doctor.args(["doctor", "--store", &store, "--json"]).env("STAYPUT_LISTEN", "nowhere");
+    let output = doctor.output().expect("the binary");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("docs/config.md"));
+}
+
+#[test]
+fn compaction_keeps_every_line_of_the_export() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = filled(folder.path());
+    let lines: String = (0..5_000)
+        .map(|user| format!("{{\"userId\":\"{user}\",\"campaignKey\":\"c\",\"variationName\":\"A\"}}\n"))
+        .collect();
+    let file = folder.path().join("lines");
+    fs::write(&file, lines).expect("written");
+    assert_eq!(run(&["import", &file.to_string_lossy(), "--store", &store]).code, Some(0));
+    for user in ["1", "2", "3"] {
+        assert_eq!(run(&["forget", user, "--store", &store]).code, Some(0));
+    }
+    let export = || run(&["export", "--store", &store]).out;
+    let before = export();
+    let told = run(&["doctor", "--compact", "--store", &store]);
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    assert!(told.out.contains(" won, ") && told.out.contains(" left"), "{}", told.out);
+    assert_eq!((export(), before.lines().count()), (before, 5_000));
+    assert_eq!(run(&["doctor", "--compact", "--store", "memory:"]).code, Some(2));
+}
+
+#[test]
+fn bench_measures_a_store_and_the_wire() {
+    let live = Live::start();
+    let http = live.address.to_string();
+    let common = ["--seconds", "1", "--users", "500", "--connections", "4", "--claims", "20", "--prefill", "--json"];
+    for place in [["--store", "memory:"], ["--store", &live.store()], ["--http", &http]] {
+        let ran = run(&[["bench"].as_slice(), &place, &common].concat());
+        assert_eq!(ran.code, Some(0), "{place:?} {}", ran.err);
+        let told = ran.json();
+        let number = |kind: &str, name: &str| told[kind][name].as_f64().unwrap_or_default();
+        assert!(number("get", "requests") > 0.0 && number("claim", "requests") > 0.0, "{told}");
+        assert_eq!(number("all", "requests"), number("get", "requests") + number("claim", "requests"));
+        assert!(number("all", "p50") > 0.0 && number("all", "p50") <= number("all", "p99"), "{told}");
+    }
+    assert_eq!(live.export().lines().count(), 500);
+    let table = run(&["bench", "--http", &http, "--seconds", "1", "--users", "5"]);
+    assert!(table.out.lines().any(|line| line.starts_with("claim ")), "{}", table.out);
+    let nobody = run(&["bench", "--http", "127.0.0.1:1", "--seconds", "1"]);
+    assert_eq!(nobody.code, Some(1));
+    assert!(nobody.err.contains("http://127.0.0.1:1 cannot be measured"), "{}", nobody.err);
+}
+
+/// Overwrites the version of the value that stands behind `key`.
+fn spoil(path: &Path, key: &[u8]) {
+    let mut bytes = fs::read(path).expect("there");
+    let mut spoiled = 0;
+    for at in 0..bytes.len() - key.len() {
+        if &bytes[at..at + key.len()] == key && bytes[at + key.len()] == 1 {
+            bytes[at + key.len()] = 0xEE;
+            spoiled += 1;
+        }
+    }
+    assert!(spoiled > 0, "the value is there");
+    fs::write(path, bytes).expect("written");
+}
