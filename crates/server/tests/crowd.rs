@@ -76,12 +76,22 @@ fn ten_thousand_idle_connections_and_slow_clients_leave_memory_bounded_and_other
     assert!(ask(&mut other, get).starts_with("HTTP/1.1 404"));
 }
 
+/// Imports `users` that nobody asks for.
+fn fill(binary: &Binary, users: usize) {
+    for begin in (0..users).step_by(50_000) {
+        let line = |user| format!("{{\"userId\":\"stored-{user}\",\"campaignKey\":\"c\",\"variationName\":\"A\"}}\n");
+        let lines: String = (begin..begin + 50_000).map(line).collect();
+        assert_eq!(binary.call("POST", "/v1/import", lines).json()["created"], 50_000);
+    }
+}
+
 #[test]
 fn memory_and_descriptors_stay_as_they_are_while_it_works() {
     let lasts = Duration::from_secs(if is_long() { 600 } else { 20 });
     let folder = tempfile::tempdir().expect("a folder");
     let store = format!("file:{}", folder.path().join("data").display());
     let binary = Binary::serve(&store);
+    fill(&binary, if is_long() { 1_000_000 } else { 50_000 });
     let (stop, asked) = (AtomicBool::new(false), AtomicU64::new(0));
     let figures = || (binary.memory("RssAnon"), binary.descriptors());
     let (settled, ended) = thread::scope(|scope| {
@@ -119,6 +129,7 @@ fn memory_and_descriptors_stay_as_they_are_while_it_works() {
     });
     println!("{} requests, then {settled:?}, then {ended:?}", asked.load(Relaxed));
     assert!(asked.load(Relaxed) > 1_000);
+    assert!(ended.0 < 100 * MEBIBYTE, "what is stored is not kept in memory: {}", ended.0);
     assert!(ended.0 < settled.0 + 8 * MEBIBYTE, "memory grew from {} to {}", settled.0, ended.0);
     assert!(ended.1 < settled.1 + 16, "descriptors grew from {} to {}", settled.1, ended.1);
 }
