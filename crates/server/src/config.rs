@@ -30,6 +30,9 @@ pub struct Config {
     /// Who may use a Unix socket: its mode, in octal
     #[arg(long, value_name = "MODE", env = "STAYPUT_SOCKET_MODE", default_value = "660", value_parser = mode)]
     pub socket_mode: u32,
+    /// Threads that answer requests; left out, one for each processor
+    #[arg(long, value_name = "N", env = "STAYPUT_THREADS", value_parser = values::threads)]
+    pub threads: Option<usize>,
     /// How much to log to stderr: off, error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", env = "STAYPUT_LOG", default_value = "info")]
     pub log: LevelFilter,

@@ -19,8 +19,11 @@ fn main() -> ExitCode {
         Command::Serve(config) => logs::start(config.log, config.log_format),
         _ => logs::start(LevelFilter::WARN, LogFormat::Text),
     };
-    let runtime = Builder::new_multi_thread().enable_all().build();
-    let ended = match runtime {
+    let mut runtime = Builder::new_multi_thread();
+    if let Command::Serve(config) = &read.0.command {
+        config.threads.map(|threads| runtime.worker_threads(threads));
+    }
+    let ended = match runtime.enable_all().build() {
         Ok(runtime) => runtime.block_on(run(read, logs)),
         Err(error) => Err(Failed::new(format!("no threads could be started: {error}"))),
     };

@@ -15,6 +15,7 @@ use std::{
     },
     path::Path,
     process::Command,
+    thread,
 };
 
 fn ask(path: &Path) -> String {
@@ -51,6 +52,19 @@ async fn every_address_answers_both_versions_of_http() {
     let answer = client.send_request(request).await.expect("an answer");
     assert_eq!((answer.version(), answer.status().as_u16()), (hyper::Version::HTTP_2, 200));
     assert_eq!(answer.into_body().collect().await.expect("a body").to_bytes(), r#"{"status":"ok"}"#);
+}
+
+#[test]
+fn as_many_threads_answer_as_were_asked_for() {
+    for threads in [1, 5] {
+        let binary = Binary::with(&["--store", "memory:", "--threads", &threads.to_string()], &[]);
+        assert_eq!(binary.call("GET", "/healthz", "").status, 200);
+        // A thread has its name from the moment on that it first runs.
+        while binary.workers() < threads {
+            thread::yield_now();
+        }
+        assert_eq!(binary.workers(), threads);
+    }
 }
 
 #[test]

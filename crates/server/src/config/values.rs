@@ -8,6 +8,12 @@ pub(super) fn count(text: &str) -> Result<usize, String> {
 }
 const MOST: usize = 1_000_000;
 
+/// A number of threads.
+pub(super) fn threads(text: &str) -> Result<usize, String> {
+    let threads = text.parse().ok().filter(|threads| (1..=1024).contains(threads));
+    threads.ok_or_else(|| "a whole number from 1 to 1024 is needed".to_owned())
+}
+
 /// A number of bytes: `512`, `64KiB`, `1MiB`, `2GiB`.
 pub(super) fn size(text: &str) -> Result<usize, String> {
     let digits = text.trim_end_matches(|char: char| !char.is_ascii_digit());
@@ -37,7 +43,7 @@ pub(super) fn mode(text: &str) -> Result<u32, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{count, mode, size, span};
+    use super::{count, mode, size, span, threads};
     use std::time::Duration;
 
     #[test]
@@ -45,7 +51,7 @@ mod tests {
         assert_eq!((size("512"), size("64KiB"), size("1 MiB")), (Ok(512), Ok(65_536), Ok(1_048_576)));
         assert_eq!((span("500ms"), span("5m")), (Ok(Duration::from_millis(500)), Ok(Duration::from_secs(300))));
         assert_eq!((mode("660"), mode("7")), (Ok(0o660), Ok(7)));
-        assert_eq!(count("7"), Ok(7));
+        assert_eq!((count("7"), threads("7")), (Ok(7), Ok(7)));
         for wrong in ["", "0", "-1", "1MB", "MiB", "1.5MiB", "99999999999GiB", "1 kib"] {
             assert!(size(wrong).is_err(), "{wrong}");
         }
@@ -56,7 +62,7 @@ mod tests {
             assert!(mode(wrong).is_err(), "{wrong}");
         }
         for wrong in ["", "0", "-1", "many", "1000001"] {
-            assert!(count(wrong).is_err(), "{wrong}");
+            assert!(count(wrong).is_err() && threads(wrong).is_err(), "{wrong}");
         }
     }
 }

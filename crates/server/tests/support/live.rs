@@ -143,6 +143,12 @@ impl Binary {
         let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("a field");
         line.trim_start_matches(':').trim().trim_end_matches(" kB").parse::<usize>().expect("a number") * 1024
     }
+    /// How many threads of the runtime it has.
+    pub(crate) fn workers(&self) -> usize {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs").flatten();
+        let names = tasks.map(|task| std::fs::read_to_string(task.path().join("comm")).unwrap_or_default());
+        names.filter(|name| name.starts_with("tokio")).count()
+    }
     /// How many file descriptors it has.
     pub(crate) fn descriptors(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("it runs").count()
