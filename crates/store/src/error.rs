@@ -51,6 +51,13 @@ impl Error {
         self.0.source = Some(source.into());
         self
     }
+    /// The same for somebody else who waited for the same answer; the cause becomes words.
+    #[cfg(feature = "near-cache")]
+    pub(crate) fn again(&self) -> Self {
+        let Inner { kind, store, field, message, source } = &*self.0;
+        let source = source.as_ref().map(|source| source.to_string().into());
+        Self(Box::new(Inner { kind: *kind, store: *store, field: *field, message: message.clone(), source }))
+    }
     /// What went wrong, in terms that a caller can act on.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

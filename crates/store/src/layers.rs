@@ -1,8 +1,12 @@
 //! Stores around a store: plain structs with an `inner`; nesting them is the composition.
 #[cfg(feature = "metrics")]
 mod metrics;
+#[cfg(feature = "near-cache")]
+mod near_cache;
 mod retention;
 
 #[cfg(feature = "metrics")]
 pub use metrics::{Meter, Metered, Operation};
+#[cfg(feature = "near-cache")]
+pub use near_cache::{NearCache, NearCacheOptions, NearCacheStats, Peek, Seen};
 pub use retention::Retention;

@@ -3,7 +3,7 @@ use stayput::{
     ScanStore,
     backends::{File, FileOptions, Memory},
     conformance::Needs,
-    layers::Retention,
+    layers::{NearCache, NearCacheOptions, Retention},
 };
 use std::{sync::Arc, time::Duration};
 use suite::{Opened, Store};
@@ -20,6 +20,9 @@ const STORES: &[Store] = &[
     Store { name: "redis_sentinel", offers: Needs::Enumeration, open: || Box::pin(server("REDIS_SENTINEL", "")) },
     Store { name: "redis_tls", offers: Needs::Enumeration, open: || Box::pin(server("REDIS_TLS", "")) },
     Store { name: "metrics", offers: Needs::Enumeration, open: || Box::pin(metered()) },
+    Store { name: "near_cache", offers: Needs::Enumeration, open: || Box::pin(near_cache(Duration::from_secs(3_600))) },
+    Store { name: "near_cache_old", offers: Needs::Enumeration, open: || Box::pin(near_cache(Duration::ZERO)) },
+    Store { name: "near_cache_tiny", offers: Needs::Enumeration, open: || Box::pin(tiny_near_cache()) },
     Store { name: "retention", offers: Needs::Enumeration, open: || Box::pin(retention()) },
     Store { name: "postgres", offers: Needs::Enumeration, open: || Box::pin(server("POSTGRES", "?timeout=20s")) },
     Store { name: "postgres_tls", offers: Needs::Enumeration, open: || Box::pin(postgres_tls()) },
@@ -51,6 +54,20 @@ async fn file() -> Result<Opened, String> {
 async fn metered() -> Result<Opened, String> {
     let backend = Arc::new(Memory::default());
     let client = || Arc::new(stayput::layers::Metered::new(backend.clone(), Arc::new(Unheard)));
+    Ok(Opened::new(client(), client()))
+}
+/// Two processes that do not hear of each other.
+async fn near_cache(max_age: Duration) -> Result<Opened, String> {
+    let backend = Arc::new(Memory::default());
+    let options = NearCacheOptions::default().max_age(max_age);
+    let client = || Arc::new(NearCache::new(backend.clone(), options.clone()));
+    Ok(Opened::new(client(), client()))
+}
+/// Room for a few users only, so that everything is forgotten all the time.
+async fn tiny_near_cache() -> Result<Opened, String> {
+    let backend = Arc::new(Memory::default());
+    let options = NearCacheOptions::default().max_age(Duration::from_secs(3_600)).bytes(4_096);
+    let client = || Arc::new(NearCache::new(backend.clone(), options.clone()));
     Ok(Opened::new(client(), client()))
 }
 async fn retention() -> Result<Opened, String> {
