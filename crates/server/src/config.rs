@@ -4,6 +4,7 @@
 //! is opened.
 use crate::{endpoint::Endpoint, logs::LevelFilter};
 use clap::{Args, ValueEnum};
+use stayput::{StackOptions, layers::BreakerOptions};
 use std::{path::PathBuf, time::Duration};
 
 mod file;
@@ -39,9 +40,27 @@ pub struct Config {
     /// How a line of the log looks
     #[arg(long, value_name = "FORMAT", env = "STAYPUT_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
+    /// What happens when the store fails.
+    #[command(flatten)]
+    pub outages: Outages,
     /// What bounds requests.
     #[command(flatten)]
     pub limits: Limits,
+}
+
+/// What happens when the store fails.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "When the store fails")]
+pub struct Outages {
+    /// How long one operation may wait for the store; stores over a network give up sooner (?timeout= in their URL)
+    #[arg(long, value_name = "TIME", env = "STAYPUT_STORE_TIME", default_value = "10s", value_parser = span)]
+    pub store_time: Duration,
+    /// After so many failures in a row the store is left alone, and requests fail at once
+    #[arg(long, value_name = "N", env = "STAYPUT_BREAKER_FAILURES", default_value = "5", value_parser = values::count)]
+    pub breaker_failures: usize,
+    /// How long it is left alone before one request asks whether it is back
+    #[arg(long, value_name = "TIME", env = "STAYPUT_BREAKER_PAUSE", default_value = "1s", value_parser = span)]
+    pub breaker_pause: Duration,
 }
 
 /// What is refused, and how long is waited.
@@ -120,6 +139,15 @@ impl Config {
             return Err(Failed::usage("head-limit must be at least 8KiB"));
         }
         Ok(())
+    }
+}
+
+impl Outages {
+    /// How the store's layers are set up.
+    pub(crate) fn stack(&self) -> StackOptions {
+        let failures = u32::try_from(self.breaker_failures).unwrap_or(u32::MAX);
+        let breaker = BreakerOptions { failures, pause: self.breaker_pause, ..BreakerOptions::default() };
+        StackOptions { timeout: self.store_time, breaker }
     }
 }
 

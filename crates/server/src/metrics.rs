@@ -1,10 +1,10 @@
 //! What `/metrics` tells. Counting costs a few relaxed additions: nothing is locked, looked up or allocated.
 use prometheus_client::{encoding::text::encode, registry::Registry};
-use stayput::layers::{Meter, Operation};
+use stayput::layers::{Gate, Meter, Operation};
 use stayput::{Claimed, ErrorKind, Outcome};
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -36,6 +36,7 @@ pub(crate) struct Metrics {
     claims: [AtomicU64; OUTCOMES.len()],
     new_goals: AtomicU64,
     dropped_goals: AtomicU64,
+    breaker: OnceLock<Arc<Gate>>,
 }
 
 /// What there was too much of.
@@ -78,7 +79,12 @@ impl Metrics {
             claims: Default::default(),
             new_goals: Default::default(),
             dropped_goals: Default::default(),
+            breaker: OnceLock::new(),
         }
+    }
+    /// Tells of this breaker too.
+    pub(crate) fn watch(&self, breaker: Arc<Gate>) {
+        self.breaker.get_or_init(|| breaker);
     }
     /// A request is being answered; tells how many are.
     pub(crate) fn request(&self) -> (More<'_>, usize) {

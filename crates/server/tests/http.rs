@@ -155,7 +155,7 @@ fn odd_ids_come_back_as_they_went() {
 fn heads_and_probes_are_answered() {
     let live = Live::start();
     assert_eq!(live.call("GET", "/healthz", "").json(), json!({"status": "ok"}));
-    assert_eq!(live.call("GET", "/readyz", "").json(), json!({"status": "ready"}));
+    assert_eq!(live.call("GET", "/readyz", "").json(), json!({"status": "ready", "breaker": "closed"}));
     live.call("PUT", PLACE, r#"{"variationName":"A"}"#);
     let head = live.call("HEAD", PLACE, "");
     assert_eq!((head.status, head.body.len()), (200, 0));

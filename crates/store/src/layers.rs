@@ -1,12 +1,20 @@
 //! Stores around a store: plain structs with an `inner`; nesting them is the composition.
+#[cfg(feature = "breaker")]
+mod breaker;
 #[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(feature = "near-cache")]
 mod near_cache;
 mod retention;
+#[cfg(feature = "timeout")]
+mod timeout;
 
+#[cfg(feature = "breaker")]
+pub use breaker::{Breaker, BreakerOptions, BreakerState, Gate};
 #[cfg(feature = "metrics")]
 pub use metrics::{Meter, Metered, Operation};
 #[cfg(feature = "near-cache")]
 pub use near_cache::{NearCache, NearCacheOptions, NearCacheStats, Peek, Seen};
 pub use retention::Retention;
+#[cfg(feature = "timeout")]
+pub use timeout::Timeout;

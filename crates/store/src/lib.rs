@@ -11,6 +11,8 @@ mod clock;
 mod error;
 mod record;
 mod store;
+#[cfg(feature = "breaker")]
+mod sync;
 
 pub mod backends;
 #[cfg(feature = "conformance")]
@@ -18,6 +20,8 @@ pub mod conformance;
 pub mod layers;
 #[cfg(feature = "open")]
 mod open;
+#[cfg(feature = "stack")]
+mod stack;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(feature = "uss")]
@@ -33,6 +37,8 @@ pub use record::{
 };
 #[cfg(feature = "json")]
 pub use record::{Dialect, Line, Record};
+#[cfg(feature = "stack")]
+pub use stack::{Stack, StackOptions, stack};
 pub use store::{AssignmentStore, AssignmentStoreExt, BoxFuture, Cursor, Page, ScanStore, Unreadable, distinct};
 
 #[cfg(all(doctest, feature = "open"))]

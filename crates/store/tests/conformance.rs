@@ -1,9 +1,9 @@
 //! Every case against every store of this crate that needs no server of ours; those of others run if `servers/up` did.
 use stayput::{
-    ScanStore,
+    ScanStore, StackOptions,
     backends::{File, FileOptions, Memory},
     conformance::Needs,
-    layers::{NearCache, NearCacheOptions, Retention},
+    layers::{Breaker, BreakerOptions, Metered, NearCache, NearCacheOptions, Retention, Timeout},
 };
 use std::{sync::Arc, time::Duration};
 use suite::{Opened, Store};
@@ -24,6 +24,9 @@ const STORES: &[Store] = &[
     Store { name: "near_cache_old", offers: Needs::Enumeration, open: || Box::pin(near_cache(Duration::ZERO)) },
     Store { name: "near_cache_tiny", offers: Needs::Enumeration, open: || Box::pin(tiny_near_cache()) },
     Store { name: "retention", offers: Needs::Enumeration, open: || Box::pin(retention()) },
+    Store { name: "timeout", offers: Needs::Enumeration, open: || Box::pin(timeout()) },
+    Store { name: "breaker", offers: Needs::Enumeration, open: || Box::pin(breaker()) },
+    Store { name: "stack", offers: Needs::Enumeration, open: || Box::pin(stack()) },
     Store { name: "postgres", offers: Needs::Enumeration, open: || Box::pin(server("POSTGRES", "?timeout=20s")) },
     Store { name: "postgres_tls", offers: Needs::Enumeration, open: || Box::pin(postgres_tls()) },
     // The same server as `postgres`, hence other tables: one run of the suite has the same keys for every store.
@@ -52,9 +55,7 @@ async fn file() -> Result<Opened, String> {
     Ok(Opened::new(client()?, client()?).keeping(folder))
 }
 async fn metered() -> Result<Opened, String> {
-    let backend = Arc::new(Memory::default());
-    let client = || Arc::new(stayput::layers::Metered::new(backend.clone(), Arc::new(Unheard)));
-    Ok(Opened::new(client(), client()))
+    over_memory(|backend| Metered::new(backend, Arc::new(())))
 }
 /// Two processes that do not hear of each other.
 async fn near_cache(max_age: Duration) -> Result<Opened, String> {
@@ -71,18 +72,22 @@ async fn tiny_near_cache() -> Result<Opened, String> {
     Ok(Opened::new(client(), client()))
 }
 async fn retention() -> Result<Opened, String> {
-    let backend = Arc::new(Memory::default());
-    let client = || Arc::new(Retention::new(backend.clone(), Duration::from_secs(180 * 86_400)));
-    Ok(Opened::new(client(), client()))
+    over_memory(|backend| Retention::new(backend, Duration::from_secs(180 * 86_400)))
+}
+async fn timeout() -> Result<Opened, String> {
+    over_memory(|backend| Timeout::new(backend, Duration::from_secs(60)).repeating())
+}
+async fn breaker() -> Result<Opened, String> {
+    over_memory(|backend| Breaker::new(backend, BreakerOptions::default()))
+}
+async fn stack() -> Result<Opened, String> {
+    over_memory(|backend| stayput::stack(backend, Arc::new(()), StackOptions::default()).store)
 }
 
-/// Listens to nothing: the suite asks what the store answers.
-#[derive(Debug)]
-struct Unheard;
-
-impl stayput::layers::Meter for Unheard {
-    fn operation(&self, _: stayput::layers::Operation, _: Result<(), stayput::ErrorKind>, _: Duration) {}
-    fn claimed(&self, _: &[stayput::Claimed]) {}
+/// A layer around each of two clients of one memory.
+fn over_memory<S: ScanStore>(layer: impl Fn(Arc<dyn ScanStore>) -> S) -> Result<Opened, String> {
+    let backend: Arc<dyn ScanStore> = Arc::new(Memory::default());
+    Ok(Opened::new(Arc::new(layer(backend.clone())), Arc::new(layer(backend))))
 }
 
 async fn postgres_tls() -> Result<Opened, String> {

@@ -18,6 +18,7 @@ What to watch:
 - `rate(stayput_claims_total{outcome=\"replaced\"}[5m])`: users who are moved to another variation. Expected while a
   campaign changes, and otherwise a sign of a client that replaces what it should keep.
 - `rate(stayput_store_seconds_count{outcome!=\"ok\"}[5m])`: what the store could not do.
+- `stayput_breaker{state=\"closed\"} == 0`: the store is down, and requests fail without asking it.
 - `histogram_quantile(0.99, rate(stayput_store_seconds_bucket{operation=\"get\"}[5m]))`: what a decision waits for.
 - `rate(stayput_refused_total[5m])`: a limit is too low, or a client asks too much.
 - `rate(stayput_goals_dropped_total[5m])`: a client invents goals; 1000 of one user and campaign are kept.

@@ -2,8 +2,8 @@
 use super::{
     Closed, Described, Metrics, OUTCOMES, RESULTS, Refused, Shape,
     describe::{
-        ACCEPTED, ANONYMOUS, BUILD, CLAIMS, CLOSED, CONNECTIONS, DESCRIPTORS, DROPPED_GOALS, IN_FLIGHT, MEMORY,
-        MOST_DESCRIPTORS, NEW_GOALS, REFUSED, REQUESTS, STORE,
+        ACCEPTED, ANONYMOUS, BREAKER, BUILD, CLAIMS, CLOSED, CONNECTIONS, DESCRIPTORS, DROPPED_GOALS, IN_FLIGHT,
+        MEMORY, MOST_DESCRIPTORS, NEW_GOALS, OPENED, REFUSED, REQUESTS, STORE,
     },
     process,
 };
@@ -12,7 +12,7 @@ use prometheus_client::{
     encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet},
     metrics::MetricType,
 };
-use stayput::layers::Operation;
+use stayput::layers::{BreakerState, Gate, Operation};
 use std::{
     fmt,
     sync::{
@@ -41,6 +41,9 @@ impl Collector for Collected {
         counters(to, &CLAIMS, OUTCOMES.map(stayput::Outcome::name).into_iter().zip(&it.claims))?;
         counter(to, &NEW_GOALS, &it.new_goals)?;
         counter(to, &DROPPED_GOALS, &it.dropped_goals)?;
+        if let Some(breaker) = it.breaker.get() {
+            self.breaker(to, breaker)?;
+        }
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         begun(to, &BUILD)?.encode_family(&version)?.encode_gauge(&1_i64)?;
         if let Some((resident, anonymous)) = process::memory() {
@@ -59,6 +62,14 @@ impl Collector for Collected {
 }
 
 impl Collected {
+    fn breaker(&self, to: &mut DescriptorEncoder<'_>, breaker: &Gate) -> fmt::Result {
+        let now = breaker.state();
+        let mut states = begun(to, &BREAKER)?;
+        for state in [BreakerState::Closed, BreakerState::Open, BreakerState::Probing] {
+            states.encode_family(&[("state", state.name())])?.encode_gauge(&i64::from(state == now))?;
+        }
+        begun(to, &OPENED)?.encode_counter::<NoLabelSet, u64, f64>(&breaker.opened(), None)
+    }
     /// Operations that never ended so are left out.
     fn store(&self, mut to: MetricEncoder<'_>) -> fmt::Result {
         for (operation, results) in Operation::ALL.iter().zip(&self.0.operations) {

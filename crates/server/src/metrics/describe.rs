@@ -63,6 +63,14 @@ pub(super) const CLAIMS: Described = counter(
 pub(super) const NEW_GOALS: Described = counter("stayput_goals_new", &[], "Goals that claims were told are new.");
 pub(super) const DROPPED_GOALS: Described =
     counter("stayput_goals_dropped", &[], "Goals not stored because an assignment has 1000 of them already.");
+pub(super) const BREAKER: Described = gauge(
+    "stayput_breaker",
+    &["state"],
+    "1 for what happens to operations now: they pass (closed), fail (open), or one asks whether the store is back \
+     (probing).",
+);
+pub(super) const OPENED: Described =
+    counter("stayput_breaker_opened", &[], "How often the store was left alone after failures in a row.");
 pub(super) const BUILD: Described = gauge("stayput_build", &["version"], "Always 1; the label tells the version.");
 pub(super) const MEMORY: Described =
     gauge("process_resident_memory_bytes", &[], "Memory of this process, mapped files included.");
@@ -73,7 +81,7 @@ pub(super) const MOST_DESCRIPTORS: Described =
     gauge("process_max_fds", &[], "File descriptors that this process may use.");
 
 /// All of them, in the order in which they are told.
-pub(crate) const DESCRIBED: [Described; 15] = [
+pub(crate) const DESCRIBED: [Described; 17] = [
     REQUESTS,
     IN_FLIGHT,
     CONNECTIONS,
@@ -84,6 +92,8 @@ pub(crate) const DESCRIBED: [Described; 15] = [
     CLAIMS,
     NEW_GOALS,
     DROPPED_GOALS,
+    BREAKER,
+    OPENED,
     BUILD,
     MEMORY,
     ANONYMOUS,

@@ -40,7 +40,7 @@ pub(crate) async fn live(uri: Uri) -> Result<Response> {
     operation_id = "readyz",
     tag = "operators",
     responses(
-        (status = 200, description = "The store answers", body = Status),
+        (status = 200, description = "The store answers", body = Ready),
         (status = 400, description = "Something is wrong with the request", body = failure::Body),
         (status = 503, description = "The store cannot be asked now, or too much is going on", body = failure::Body),
         (status = "default", description = "Another failure", body = failure::Body),
@@ -49,7 +49,7 @@ pub(crate) async fn live(uri: Uri) -> Result<Response> {
 pub(crate) async fn ready(State(app): State<Arc<App>>, uri: Uri) -> Result<Response> {
     Query::parse(&uri)?.finish()?;
     match timeout(app.limits.ready_time, app.probe()).await {
-        Ok(Ok(())) => Ok(answer::json(StatusCode::OK, &Status { status: "ready" })),
+        Ok(Ok(())) => Ok(answer::json(StatusCode::OK, &Ready { status: "ready", breaker: app.breaker.state().name() })),
         // Whatever is wrong with the store, this server is not the one to send requests to.
         Ok(Err(error)) => Err(unready(error.to_string()).into()),
         Err(_) => Err(unready("the store does not answer".into()).into()),
@@ -97,6 +97,14 @@ pub(crate) async fn openapi(uri: Uri) -> Result<Response> {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Status {
     status: &'static str,
+}
+
+/// What requests can expect.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Ready {
+    status: &'static str,
+    /// What happens to operations: closed (they pass), open (they fail), probing (one asks whether the store is back)
+    breaker: &'static str,
 }
 
 fn unready(message: String) -> Error {

@@ -14,6 +14,12 @@ pub trait Meter: fmt::Debug + Send + Sync + 'static {
     fn claimed(&self, claimed: &[Claimed]);
 }
 
+/// Listens to nothing.
+impl Meter for () {
+    fn operation(&self, _: Operation, _: Result<(), ErrorKind>, _: Duration) {}
+    fn claimed(&self, _: &[Claimed]) {}
+}
+
 /// A method of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "they are the methods' names")]

@@ -1,0 +1,7 @@
+//! The locks of the layers: the standard library's, and in unit tests those of shuttle, which tries what threads can do
+//! to each other. Such a test runs inside a model.
+#[cfg(not(test))]
+pub(crate) use std::sync::{Mutex, MutexGuard};
+
+#[cfg(test)]
+pub(crate) use shuttle::sync::{Mutex, MutexGuard};
