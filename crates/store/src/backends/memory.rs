@@ -8,7 +8,7 @@ use crate::{
     Scope, SystemClock, User, codec, distinct,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeSet, HashMap, hash_map},
     ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -17,17 +17,32 @@ use std::{
 #[derive(Debug)]
 pub struct Memory {
     // A std mutex: nothing awaits while it is held, and holding it is what makes a claim atomic.
-    held: Mutex<BTreeMap<Key, Assignment>>,
+    table: Mutex<Table>,
     clock: Arc<dyn Clock>,
+}
+
+/// Hashed, because decisions only look up; the order that enumerations need is made when one is asked for.
+#[derive(Debug, Default)]
+struct Table {
+    held: HashMap<Key, Assignment>,
+    /// Together with `unsorted` all keys that are held.
+    sorted: BTreeSet<Key>,
+    /// What came since; some may be gone again, or stand here twice.
+    unsorted: Vec<Key>,
 }
 
 impl Memory {
     /// An empty store that tells time by `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { held: Mutex::default(), clock }
+        Self { table: Mutex::default(), clock }
     }
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Assignment>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    fn lock_in_order(&self) -> MutexGuard<'_, Table> {
+        let mut table = self.lock();
+        table.sort();
+        table
     }
 }
 
@@ -41,18 +56,18 @@ impl Default for Memory {
 impl AssignmentStore for Memory {
     fn get<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Assignment>>>> {
         Box::pin(async move {
-            let (held, now) = (self.lock(), self.clock.now());
-            Ok(keys.iter().map(|key| held.get(key).filter(|held| held.is_live(now)).cloned()).collect())
+            let (table, now) = (self.lock(), self.clock.now());
+            Ok(keys.iter().map(|key| table.held.get(key).filter(|held| held.is_live(now)).cloned()).collect())
         })
     }
     fn claim<'a>(&'a self, offers: &'a [Offer]) -> BoxFuture<'a, Result<Vec<Claimed>>> {
         Box::pin(async move {
             distinct(offers.iter().map(|offer| &offer.key))?;
-            let (mut held, now) = (self.lock(), self.clock.now());
+            let (mut table, now) = (self.lock(), self.clock.now());
             let claim = |offer: &Offer| {
-                let joined = offer.join(held.get(&offer.key).cloned(), now);
+                let joined = offer.join(table.held.get(&offer.key).cloned(), now);
                 if let Some(assignment) = joined.claimed.held.as_ref().filter(|_| joined.changed) {
-                    held.insert(offer.key.clone(), assignment.clone());
+                    table.insert(&offer.key, assignment.clone());
                 }
                 joined.claimed
             };
@@ -62,15 +77,16 @@ impl AssignmentStore for Memory {
     fn put<'a>(&'a self, entries: &'a [Entry]) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             distinct(entries.iter().map(|entry| &entry.key))?;
-            self.lock().extend(entries.iter().map(|entry| (entry.key.clone(), entry.assignment.clone())));
+            let mut table = self.lock();
+            entries.iter().for_each(|entry| table.insert(&entry.key, entry.assignment.clone()));
             Ok(())
         })
     }
     fn remove<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             distinct(keys)?;
-            let mut held = self.lock();
-            keys.iter().for_each(|key| drop(held.remove(key)));
+            let mut table = self.lock();
+            keys.iter().for_each(|key| table.remove(key));
             Ok(())
         })
     }
@@ -83,15 +99,15 @@ impl AssignmentStore for Memory {
 impl ScanStore for Memory {
     fn user<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<Vec<Entry>>> {
         Box::pin(async move {
-            let (held, now) = (self.lock(), self.clock.now());
-            Ok(of_user(&held, user).filter(|(_, held)| held.is_live(now)).map(entry).collect())
+            let (table, now) = (self.lock_in_order(), self.clock.now());
+            Ok(table.of_user(user).filter(|(_, held)| held.is_live(now)).map(entry).collect())
         })
     }
     fn erase<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
-            let mut held = self.lock();
-            let keys: Vec<Key> = of_user(&held, user).map(|(key, _)| key.clone()).collect();
-            keys.iter().for_each(|key| drop(held.remove(key)));
+            let mut table = self.lock_in_order();
+            let keys: Vec<Key> = table.of_user(user).map(|(key, _)| key.clone()).collect();
+            keys.iter().for_each(|key| table.remove(key));
             Ok(keys.len() as u64)
         })
     }
@@ -103,11 +119,11 @@ impl ScanStore for Memory {
     ) -> BoxFuture<'a, Result<Page>> {
         Box::pin(async move {
             let after = after.map(|cursor| codec::decode_key("memory", &cursor.0)).transpose()?;
-            let (held, now) = (self.lock(), self.clock.now());
+            let (table, now) = (self.lock_in_order(), self.clock.now());
             let begin = after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-            let rest = held.range::<Key, _>((begin, Bound::Unbounded));
-            let mut rest =
-                rest.filter(|(key, held)| held.is_live(now) && scope.is_none_or(|scope| key.scope() == scope));
+            let mut rest = table
+                .range(begin)
+                .filter(|(key, held)| held.is_live(now) && scope.is_none_or(|scope| key.scope() == scope));
             let entries: Vec<Entry> = rest.by_ref().take(limit.max(1)).map(entry).collect();
             let next = rest.next().and_then(|_| entries.last()).map(|last| Cursor(codec::encode_key(&last.key)));
             Ok(Page { entries, unreadable: Vec::new(), next })
@@ -115,11 +131,37 @@ impl ScanStore for Memory {
     }
 }
 
-/// Everything of `user`: keys sort by user first, so it stands together.
-fn of_user<'a>(held: &'a BTreeMap<Key, Assignment>, user: &'a User) -> impl Iterator<Item = (&'a Key, &'a Assignment)> {
-    let first = user.key(Kind::Classic, "\u{1}").ok(); // nothing sorts before U+0001 but the U+0000 that is not allowed
-    let from = first.map_or(Bound::Unbounded, Bound::Included);
-    held.range((from, Bound::Unbounded)).take_while(move |(key, _)| key.user() == user)
+impl Table {
+    fn insert(&mut self, key: &Key, assignment: Assignment) {
+        match self.held.entry(key.clone()) {
+            hash_map::Entry::Occupied(mut place) => drop(place.insert(assignment)),
+            hash_map::Entry::Vacant(place) => {
+                place.insert(assignment);
+                self.unsorted.push(key.clone());
+            }
+        }
+        if self.unsorted.len() > 2 * self.held.len() {
+            self.sort(); // most of them were removed again
+        }
+    }
+    fn remove(&mut self, key: &Key) {
+        self.held.remove(key);
+        self.sorted.remove(key);
+    }
+    fn sort(&mut self) {
+        self.sorted.extend(self.unsorted.drain(..).filter(|key| self.held.contains_key(key)));
+    }
+
+    /// What is held from `begin` on, in order.
+    fn range<'a>(&'a self, begin: Bound<&Key>) -> impl Iterator<Item = (&'a Key, &'a Assignment)> + use<'a> {
+        self.sorted.range::<Key, _>((begin, Bound::Unbounded)).filter_map(|key| self.held.get_key_value(key))
+    }
+    /// Everything of `user`: keys sort by user first, so it stands together.
+    fn of_user<'a>(&'a self, user: &'a User) -> impl Iterator<Item = (&'a Key, &'a Assignment)> {
+        let first = user.key(Kind::Classic, "\u{1}").ok(); // nothing sorts before U+0001 but the U+0000 that is not allowed
+        let begin = first.as_ref().map_or(Bound::Unbounded, Bound::Included);
+        self.range(begin).take_while(move |(key, _)| key.user() == user)
+    }
 }
 
 fn entry((key, held): (&Key, &Assignment)) -> Entry {
