@@ -161,11 +161,12 @@ impl<'a: 'h, 'h, 't, T: Trace<'a>> Flow<'a, 'h, 't, T> {
             Storage::Unread => true,
             Storage::Read(_) => false,
         };
-        let held = self.held(campaign);
+        let held = self.latest(campaign);
         let held = match self.context.user_storage_data {
             Some(record) => Held::overlaid(held, record, self.context.user, &campaign.key),
             None => held,
         };
+        let held = held.filter(Held::is_complete);
         if failed && held.is_none() {
             self.trace.step(|| Step::NotStored { campaign: &campaign.key, failed });
             return Lookup::Unasked;
@@ -184,28 +185,29 @@ impl<'a: 'h, 'h, 't, T: Trace<'a>> Flow<'a, 'h, 't, T> {
         }
     }
 
-    /// What storage holds for a campaign by now: in one call of `track`, a campaign sees what those before it stored.
-    fn held(&self, campaign: &Campaign) -> Option<Held<'h>> {
+    /// What storage has for a campaign by now: in one call of `track`, a campaign sees what those before it stored.
+    fn latest(&self, campaign: &Campaign) -> Option<Held<'h>> {
         let own = self.sets.iter().rev().find(|set| set.campaign == campaign.key);
-        own.map_or_else(
-            || self.read(campaign),
-            |set| {
+        match (own, self.storage) {
+            (Some(set), _) => {
                 let goal = if let Some(Cow::Borrowed(goal)) = set.goal { goal } else { "" };
-                Some(Held { variation: set.variation, goals: GoalList::Joined(goal), by: None })
-            },
-        )
+                Some(Held { variation: set.variation, goals: GoalList::Joined(goal), by: None, named: true })
+            }
+            (None, Storage::Read(read)) => read(&campaign.key),
+            (None, Storage::None | Storage::Unread) => None,
+        }
     }
 
     /// What was read.
     fn read(&self, campaign: &Campaign) -> Option<Held<'h>> {
         match self.storage {
-            Storage::Read(read) => read(&campaign.key).filter(|held| !held.variation.is_empty()),
+            Storage::Read(read) => read(&campaign.key).filter(Held::is_complete),
             Storage::None | Storage::Unread => None,
         }
     }
 
     fn stored(&self, campaign: &'a Campaign, held: Held<'h>) -> Option<Found<'a, 'h>> {
-        let campaign = self.settings.campaign(&campaign.key)?; // where keys repeat, the first counts
+        let campaign = self.settings.campaigns.get(campaign.first)?; // where keys repeat, the first counts
         let variation = campaign.variation(held.variation).filter(|_| !campaign.key.is_empty())?;
         Some(Found { variation, name: variation.name(), source: Source::Stored(held) })
     }
@@ -241,7 +243,8 @@ impl<'a: 'h, 'h, 't, T: Trace<'a>> Flow<'a, 'h, 't, T> {
         }
         for other in members().filter(|other| !other.id.same(&called.id)) {
             let forced = whitelist::forced(settings, other, &self.context, listed)?.is_some();
-            if forced || self.held(other).is_some_and(|held| self.stored(other, held).is_some()) {
+            let held = self.latest(other).filter(Held::is_complete);
+            if forced || held.is_some_and(|held| self.stored(other, held).is_some()) {
                 self.trace.step(|| Step::Taken { campaign: &called.key, by: &other.key, forced });
                 return Ok(None);
             }
@@ -302,6 +305,9 @@ impl<'a: 'h, 'h, 't, T: Trace<'a>> Flow<'a, 'h, 't, T> {
         found: Option<Found<'a, 'h>>,
         purpose: Purpose<'a>,
     ) {
+        if !self.context.launch.integrations {
+            return;
+        }
         let source = found.map(|found| found.source);
         self.seen.push(Seen {
             campaign,

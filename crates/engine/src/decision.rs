@@ -18,7 +18,7 @@ pub struct Decision<'a> {
     pub sets: Vec<Set<'a>>,
     /// What VWO's servers are to be told, in order.
     pub events: Vec<Event<'a>>,
-    /// What an integration's callback is to be told, in order.
+    /// What an integration's callback is to be told, in order, if there is one.
     pub seen: Vec<Seen<'a>>,
 }
 

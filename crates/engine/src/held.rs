@@ -23,12 +23,14 @@ pub enum Storage<'a> {
 /// What is held for one campaign.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Held<'a> {
-    /// `variationName`; never empty.
+    /// `variationName`; one that is empty counts only if `userStorageData` names another.
     pub variation: &'a str,
     /// Conversions so far.
     pub goals: GoalList<'a>,
     /// Which claim put the variation there, where that is known.
     pub by: Option<ClaimId>,
+    /// Whether `campaignKey` is there; without, it counts only if `userStorageData` has it.
+    pub named: bool,
 }
 
 /// Conversions so far.
@@ -50,7 +52,7 @@ enum Field<'a> {
 
 impl<'a> From<&'a Assignment> for Held<'a> {
     fn from(held: &'a Assignment) -> Self {
-        Self { variation: held.variation.as_str(), goals: GoalList::Each(&held.goals), by: Some(held.by) }
+        Self { variation: held.variation.as_str(), goals: GoalList::Each(&held.goals), by: Some(held.by), named: true }
     }
 }
 
@@ -68,23 +70,30 @@ impl<'a> Held<'a> {
         if other(&field(record, "userId"), user) || other(&key, campaign) {
             return held;
         }
-        let campaign_named = match key {
-            Field::Absent => held.is_some(),
-            Field::Empty => false,
-            Field::Text(_) => true,
-        };
-        let variation = match field(record, "variationName") {
-            Field::Absent => held.map(|held| held.variation),
-            Field::Empty => None,
-            Field::Text(name) => Some(name),
-        };
-        let goals = match field(record, "goalIdentifier") {
-            Field::Absent => held.map_or(GoalList::Joined(""), |held| held.goals),
-            Field::Empty => GoalList::Joined(""),
-            Field::Text(list) => GoalList::Joined(list),
-        };
-        let by = held.and_then(|held| held.by);
-        variation.filter(|_| campaign_named).map(|variation| Self { variation, goals, by })
+        let before = held.unwrap_or(Self { variation: "", goals: GoalList::Joined(""), by: None, named: false });
+        Some(Self {
+            variation: match field(record, "variationName") {
+                Field::Absent => before.variation,
+                Field::Empty => "",
+                Field::Text(name) => name,
+            },
+            goals: match field(record, "goalIdentifier") {
+                Field::Absent => before.goals,
+                Field::Empty => GoalList::Joined(""),
+                Field::Text(list) => GoalList::Joined(list),
+            },
+            by: before.by,
+            named: match key {
+                Field::Absent => before.named,
+                Field::Empty => false,
+                Field::Text(_) => true,
+            },
+        })
+    }
+
+    /// Whether it says anything by itself.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.named && !self.variation.is_empty()
     }
 }
 

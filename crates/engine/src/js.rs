@@ -195,6 +195,14 @@ pub(crate) fn elements(value: &Json) -> Vec<Option<Cow<'_, Json>>> {
     }
 }
 
+/// The same, of a value that is not needed any more.
+pub(crate) fn into_elements(value: Json) -> Vec<Option<Json>> {
+    match value {
+        Json::Array(items) => items.into_iter().map(Some).collect(),
+        other => elements(&other).into_iter().map(|item| item.map(Cow::into_owned)).collect(),
+    }
+}
+
 /// `value.hasOwnProperty(key)`, where `None` is undefined.
 pub(crate) fn has_own(value: Option<&Json>, key: &str) -> Result<bool, Thrown> {
     match value {

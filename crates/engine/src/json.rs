@@ -45,6 +45,14 @@ impl Json {
     pub fn get(&self, key: &str) -> Option<&Json> {
         self.as_object()?.get(key)
     }
+    /// The value of an own key, of which null is left.
+    pub(crate) fn take(&mut self, key: &str) -> Option<Json> {
+        if let Self::Object(object) = self { object.take(key) } else { None }
+    }
+    /// The text of an own key, if it is one; it is lost otherwise.
+    pub(crate) fn take_text(&mut self, key: &str) -> Option<String> {
+        if let Some(Self::String(text)) = self.take(key) { Some(text) } else { None }
+    }
     /// The object, if it is one.
     pub fn as_object(&self) -> Option<&Object> {
         match self {
@@ -95,6 +103,10 @@ impl Object {
     /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&Json> {
         self.0.iter().find(|(name, _)| **name == *key).map(|(_, value)| value)
+    }
+    /// The value of a key, of which null is left.
+    pub(crate) fn take(&mut self, key: &str) -> Option<Json> {
+        self.0.iter_mut().find(|(name, _)| **name == *key).map(|(_, value)| std::mem::take(value))
     }
     /// Keys and values in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Json)> {

@@ -5,10 +5,13 @@ use crate::{
     whitelist::{self, Listed},
 };
 
+/// Keys of campaigns; a few need no allocation.
+pub type Keys<'a> = smallvec::SmallVec<[&'a str; 4]>;
+
 /// The keys of the campaigns whose assignments `request` could depend on: the called one first, then the others of
 /// its group. None at all if the settings alone decide.
-pub fn keys_needed<'a>(settings: &'a Settings, context: &Context<'_>, request: &Request<'_>) -> Vec<&'a str> {
-    let mut keys = Vec::new();
+pub fn keys_needed<'a>(settings: &'a Settings, context: &Context<'_>, request: &Request<'_>) -> Keys<'a> {
+    let mut keys = Keys::new();
     let mut one = |campaign: Option<&'a Campaign>, tracks: bool, right: fn(CampaignType) -> bool| {
         let callable = campaign.filter(|campaign| campaign.running && right(campaign.kind));
         callable.into_iter().for_each(|campaign| need(settings, context, campaign, tracks, &mut keys));
@@ -29,7 +32,7 @@ pub fn keys_needed<'a>(settings: &'a Settings, context: &Context<'_>, request: &
         }
         Request::Track { campaigns: Targets::WithGoal, goal } => {
             for campaign in &settings.campaigns {
-                let first = settings.campaign(&campaign.key);
+                let first = settings.campaigns.get(campaign.first);
                 let has = first.is_some_and(|campaign| campaign.goal(goal).is_ok_and(|goal| goal.is_some()));
                 one(Some(campaign).filter(|_| has), true, not_rollout);
             }
@@ -39,13 +42,7 @@ pub fn keys_needed<'a>(settings: &'a Settings, context: &Context<'_>, request: &
     keys
 }
 
-fn need<'a>(
-    settings: &'a Settings,
-    context: &Context<'_>,
-    campaign: &'a Campaign,
-    tracks: bool,
-    keys: &mut Vec<&'a str>,
-) {
+fn need<'a>(settings: &'a Settings, context: &Context<'_>, campaign: &'a Campaign, tracks: bool, keys: &mut Keys<'a>) {
     let mut add = |key: &'a str| {
         if !keys.contains(&key) {
             keys.push(key);

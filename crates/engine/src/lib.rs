@@ -48,11 +48,11 @@ pub use hash::{hash, hash_units};
 pub use held::{GoalList, Held, Storage};
 pub use identity::vwo_uuid;
 pub use json::{Json, Object};
-pub use keys::keys_needed;
+pub use keys::{Keys, keys_needed};
 pub use request::{Context, GoalTypes, Launch, Listed, Request, Targets};
 pub use segments::{Segments, Variables};
 pub use settings::{
     Algorithm, Campaign, CampaignType, Flags, Goal, GoalType, Group, InvalidSettings, Member, Settings, Variable,
     Variation,
 };
-pub use settle::{Settled, settle};
+pub use settle::{Settled, both, settle};

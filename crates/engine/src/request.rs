@@ -88,6 +88,8 @@ pub struct Launch {
     pub batch: bool,
     /// `isDevelopmentMode`: nothing is sent; `track` and `push` say so.
     pub development: bool,
+    /// `integrations`: somebody wants to be told what was seen.
+    pub integrations: bool,
 }
 
 /// Which goals `track` counts.

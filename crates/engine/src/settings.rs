@@ -33,7 +33,7 @@ pub struct Settings {
     pub problems: Vec<String>,
     pub(crate) account_text: String,
     namespace: uuid::Uuid,
-    by_key: HashMap<String, usize>,
+    by_key: HashMap<String, usize, foldhash::fast::FixedState>,
 }
 
 /// Which bucketing an account uses.
@@ -74,9 +74,9 @@ impl Settings {
                 Default::default()
             }
         };
-        let mut by_key = HashMap::with_capacity(campaigns.len());
-        for (place, campaign) in campaigns.iter().enumerate() {
-            by_key.entry(campaign.key.clone()).or_insert(place);
+        let mut by_key = HashMap::with_capacity_and_hasher(campaigns.len(), Default::default());
+        for (place, campaign) in campaigns.iter_mut().enumerate() {
+            campaign.first = *by_key.entry(campaign.key.clone()).or_insert(place);
         }
         let groups = groups::read(json, &mut campaigns, &mut problems);
         let text = |key| json.get(key).and_then(Json::as_str).map(str::to_owned);

@@ -14,8 +14,9 @@ pub enum Settled<'a> {
     /// It stands: answer, and send the events.
     Done(Decision<'a>),
     /// A claim found a variation that these settings do not have (another process has newer ones). The new offers
-    /// replace it: claim them once. If the answer is `Again` once more, answer with it and leave it at that.
-    Again(Decision<'a>),
+    /// replace it: claim them once, and settle once more what [`both`] makes of the two rounds, of which these were the
+    /// first's offers. If the answer is `Again` once more, answer with it and leave it at that.
+    Again(Decision<'a>, Vec<Offered<'a>>),
 }
 
 /// What a claim found, and the goals it found that were there before.
@@ -24,6 +25,25 @@ struct Found<'c> {
     held: &'c Assignment,
     /// As a list, when it has to be seen without the goals that this claim brought.
     before: String,
+    /// It confirmed what had been decided afresh.
+    created: bool,
+}
+
+/// The offers and answers of two rounds, to be settled together: where both speak of a campaign, the second counts, and
+/// what the first found elsewhere still holds.
+pub fn both<'a>(
+    mut again: Decision<'a>,
+    mut claims: Vec<Claimed>,
+    first: Vec<Offered<'a>>,
+    answered: Vec<Claimed>,
+) -> (Decision<'a>, Vec<Claimed>) {
+    for (offer, claim) in first.into_iter().zip(answered) {
+        if again.offers.iter().all(|later| later.campaign != offer.campaign) {
+            again.offers.push(offer);
+            claims.push(claim);
+        }
+    }
+    (again, claims)
 }
 
 /// Settles `decision`, made of the other arguments, by the answers to its offers, in their order.
@@ -35,20 +55,24 @@ pub fn settle<'a>(
     mut decision: Decision<'a>,
     claims: &[Claimed],
 ) -> Settled<'a> {
-    let lost: Vec<Found<'_>> =
-        decision.offers.iter().zip(claims).filter_map(|(offer, claim)| lost(offer, claim)).collect();
-    if lost.is_empty() {
+    if !decision.offers.iter().zip(claims).any(|(offer, claim)| is_lost(offer, claim)) {
         drop_old_goals(&mut decision, claims);
         return Settled::Done(decision);
     }
-    let overlay = |key: &str| match (lost.iter().find(|found| found.campaign == key), storage) {
+    // All that was claimed is seen as the claims found it, also what stands: it may have been decided without a read.
+    let found: Vec<Found<'_>> =
+        decision.offers.iter().zip(claims).filter_map(|(offer, claim)| found(offer, claim)).collect();
+    let overlay = |key: &str| match (found.iter().find(|found| found.campaign == key), storage) {
         (Some(Found { held, before, .. }), _) => {
-            Some(Held { variation: &held.variation, goals: GoalList::Joined(before), by: Some(held.by) })
+            Some(Held { variation: &held.variation, goals: GoalList::Joined(before), by: Some(held.by), named: true })
         }
         (None, Storage::Read(read)) => read(key),
         (None, Storage::None | Storage::Unread) => None,
     };
     let mut again = decide(settings, context, request, Storage::Read(&overlay));
+    for seen in &mut again.seen {
+        seen.stored &= !found.iter().any(|found| found.created && found.campaign == seen.campaign.key);
+    }
     let claimed = decision.offers;
     let answered = |offer: &Offered<'_>| {
         let known = claimed.iter().zip(claims).find(|(known, _)| known.campaign == offer.campaign);
@@ -58,20 +82,23 @@ pub fn settle<'a>(
     open.retain(|offer| !answered(offer));
     again.offers = claimed;
     drop_old_goals(&mut again, claims);
-    again.offers = open;
-    if again.offers.is_empty() { Settled::Done(again) } else { Settled::Again(again) }
+    let claimed = std::mem::replace(&mut again.offers, open);
+    if again.offers.is_empty() { Settled::Done(again) } else { Settled::Again(again, claimed) }
 }
 
 /// Whether a claim speaks against the decision: somebody else put the variation there.
-fn lost<'c>(offer: &Offered<'c>, claim: &'c Claimed) -> Option<Found<'c>> {
-    let held = claim.held.as_ref()?;
+fn is_lost(offer: &Offered<'_>, claim: &Claimed) -> bool {
+    let Some(held) = &claim.held else { return false };
     let stands = offer.forced || (offer.fresh && claim.won()) || (!offer.fresh && *held.variation == *offer.variation);
-    if stands {
-        return None;
-    }
+    !stands
+}
+
+fn found<'c>(offer: &Offered<'c>, claim: &'c Claimed) -> Option<Found<'c>> {
+    let held = claim.held.as_ref().filter(|_| !offer.forced)?;
     let new = |goal: &str| claim.new_goals.iter().any(|new| new.as_str() == goal);
     let before: Vec<&str> = held.goals.iter().map(|goal| goal.name.as_str()).filter(|goal| !new(goal)).collect();
-    Some(Found { campaign: offer.campaign, held, before: before.join(DELIMITER) })
+    let created = offer.fresh && claim.won();
+    Some(Found { campaign: offer.campaign, held, before: before.join(DELIMITER), created })
 }
 
 /// Takes back the conversions that wait for a claim and turned out not to be new.

@@ -61,6 +61,7 @@ pub fn read_launch(options: &Json) -> Option<Launch> {
             .map_or(Some(None), |types| types.map(Some))?,
         batch: Some(batch.is_some()).filter(|batch| !batch || usable)?,
         development: truth("isDevelopmentMode")?.unwrap_or(false),
+        integrations: false, // a function, which only its owner can see
     })
 }
 

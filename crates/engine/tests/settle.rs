@@ -63,7 +63,7 @@ fn user(id: &str) -> Context<'_> {
 fn done(settled: Settled<'_>) -> Decision<'_> {
     match settled {
         Settled::Done(decision) => decision,
-        Settled::Again(decision) => panic!("not done: {decision:?}"),
+        Settled::Again(decision, _) => panic!("not done: {decision:?}"),
     }
 }
 
@@ -148,7 +148,7 @@ fn a_variation_that_these_settings_lack_is_replaced_once() {
     let (context, nothing, mut store) = (user("user"), Storage::Read(&|_| None), Store::holding("Z"));
     let decision = decide(&settings, &context, &ACTIVATE, nothing);
     let claims = store.claim(&decision, 1);
-    let Settled::Again(again) = settle(&settings, &context, &ACTIVATE, nothing, decision, &claims) else {
+    let Settled::Again(again, _) = settle(&settings, &context, &ACTIVATE, nothing, decision, &claims) else {
         panic!("Z is unknown here")
     };
     assert_eq!(again.offers[0].over, Some(("Z".to_owned(), Some(ClaimId(99)))));

@@ -1,5 +1,6 @@
 //! What stands behind a client: a store, a storage of the user's own, or nothing.
 use crate::storage::{StorageError, UserRecord, UserStorage};
+use smallvec::SmallVec;
 use stayput::{
     Assignment, AssignmentStore, ClaimId, Document, Error, ErrorKind, Key, Kind, Offer, Result, Scope, Timestamp, User,
 };
@@ -20,7 +21,7 @@ pub(crate) enum Backing {
 pub(crate) enum Read {
     None,
     Failed,
-    Store(Vec<Option<Assignment>>),
+    Store { keys: SmallVec<[Key; 1]>, held: Vec<Option<Assignment>> },
     Own(Vec<Option<UserRecord>>),
 }
 
@@ -29,11 +30,15 @@ impl Backing {
     pub(crate) async fn read(&self, user: &str, campaigns: &[&str]) -> Result<Read> {
         match self {
             Self::None => Ok(Read::None),
-            Self::Store { .. } if campaigns.is_empty() => Ok(Read::Store(Vec::new())),
+            Self::Store { .. } if campaigns.is_empty() => Ok(Read::Store { keys: SmallVec::new(), held: Vec::new() }),
             Self::Store { store, scope } => {
                 let user = User::new(scope, user)?;
-                let keys = campaigns.iter().map(|campaign| user.key(Kind::Classic, campaign));
-                store.get(&keys.collect::<Result<Vec<Key>>>()?).await.map(Read::Store)
+                let mut keys = SmallVec::with_capacity(campaigns.len());
+                for campaign in campaigns {
+                    keys.push(user.key(Kind::Classic, campaign)?);
+                }
+                let held = store.get(&keys).await?;
+                Ok(Read::Store { keys, held })
             }
             Self::Own(storage) => {
                 let mut records = Vec::with_capacity(campaigns.len());
@@ -44,10 +49,13 @@ impl Backing {
             }
         }
     }
+}
 
+impl Read {
     /// Offers to the store, for what was decided. Those for a campaign in `before` keep its claim id: what a goal
     /// was new to, it stays new to.
     pub(crate) fn offers(
+        &self,
         scope: &Scope,
         user: &str,
         decided: &[Offered<'_>],
@@ -57,20 +65,24 @@ impl Backing {
         let offer = |offered: &Offered<'_>| {
             let known = before.iter().find(|offer| offer.key.campaign() == offered.campaign);
             let claim = known.map_or_else(ClaimId::random, |offer| Ok(offer.claim))?;
-            let offer = offered.offer(Key::new(scope, Kind::Classic, user, offered.campaign)?, claim, now)?;
+            let offer = offered.offer(self.key(scope, user, offered.campaign)?, claim, now)?;
             Ok(Offer { meta_data: meta_data(offered), ..offer })
         };
         decided.iter().map(offer).collect()
     }
-}
 
-impl Read {
+    fn key(&self, scope: &Scope, user: &str, campaign: &str) -> Result<Key> {
+        let keys = if let Self::Store { keys, .. } = self { keys.as_slice() } else { &[] };
+        let known = keys.iter().find(|key| key.campaign() == campaign);
+        known.map_or_else(|| Key::new(scope, Kind::Classic, user, campaign), |key| Ok(key.clone()))
+    }
+
     /// As the engine asks for it; `find` is [`Read::held`].
     pub(crate) fn storage<'h>(&self, find: &'h dyn Fn(&str) -> Option<Held<'h>>) -> Storage<'h> {
         match self {
             Self::None => Storage::None,
             Self::Failed => Storage::Unread,
-            Self::Store(_) | Self::Own(_) => Storage::Read(find),
+            Self::Store { .. } | Self::Own(_) => Storage::Read(find),
         }
     }
 
@@ -79,13 +91,12 @@ impl Read {
         let place = needed.iter().position(|key| *key == campaign)?;
         match self {
             Self::None | Self::Failed => None,
-            Self::Store(held) => held.get(place)?.as_ref().map(Held::from),
+            Self::Store { held, .. } => held.get(place)?.as_ref().map(Held::from),
             Self::Own(records) => {
                 let record = records.get(place)?.as_ref()?;
                 let right = record.user_id == user && record.campaign_key == campaign;
                 let goals = GoalList::Joined(record.goal_identifier.as_deref().unwrap_or_default());
-                let held = Held { variation: &record.variation_name, goals, by: None };
-                Some(held).filter(|held| right && !held.variation.is_empty())
+                right.then_some(Held { variation: &record.variation_name, goals, by: None, named: true })
             }
         }
     }

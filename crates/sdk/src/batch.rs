@@ -78,7 +78,9 @@ impl Batcher {
         let Some(settings) = core.settings().filter(|_| !events.is_empty()) else { return false };
         let sender = &core.sender;
         match batch(&settings, core.launch, sender, events).to_http(&settings, sender) {
-            Ok(Some(call)) => core.queue.push(Work::Send { call, told: self.settings.told.clone() }, &core.counters),
+            Ok(Some(call)) => {
+                core.queue.push(Work::Send { call: Box::new(call), told: self.settings.told.clone() }, &core.counters)
+            }
             Ok(None) => {}
             Err(error) => {
                 core.counters.calls_given_up.add(1);

@@ -3,6 +3,7 @@ mod http;
 mod make;
 
 use serde_json::Error;
+use stayput::Timestamp;
 use stayput_engine::{Context, Event, Json, Launch, Object, Settings};
 
 pub use http::HttpCall;
@@ -48,6 +49,12 @@ pub struct Moment {
     pub random: f64,
 }
 
+impl Moment {
+    pub(crate) fn at(now: Timestamp, random: f64) -> Self {
+        Self { milliseconds: i64::try_from(now.as_millis()).unwrap_or(i64::MAX), random }
+    }
+}
+
 /// Named values in order; one without a value is undefined: JSON leaves it out, a query says `undefined`.
 pub type Fields = Vec<(Cow<'static, str>, Option<Json>)>;
 
@@ -87,6 +94,17 @@ pub fn calls(
     };
     let calls = events.iter().flat_map(|event| maker.event(event));
     calls.filter(|call| !context.launch.development || matches!(call, Call::Queue(_))).collect()
+}
+
+/// The call that a visitor amounts to, who saw a variation of a campaign, given by their ids.
+pub(crate) fn visitor(
+    settings: &Settings,
+    context: &Context<'_>,
+    sender: &Sender,
+    moment: Moment,
+    (campaign, variation): (Json, Option<Json>),
+) -> Call {
+    make::Maker::new(settings, context, sender, moment).shown(campaign, variation)
 }
 
 /// The call that sends queued `events`.

@@ -9,11 +9,12 @@ use crate::{
     policy::{self, Failure, Instead, Policy},
     queue::{Queue, Work},
     stats::Counters,
+    visit::Visit,
     waiting::{Pending, Waiting},
 };
 use stayput::{AssignmentStore, Claimed, Clock, Error, Offer, Result, Scope};
 use stayput_engine::{
-    Context, Decision, Event, Held, Launch, Request, Seen, Settings, Settled, decide, keys_needed, settle,
+    Context, Decision, Event, Held, Keys, Launch, Request, Seen, Settings, Settled, both, decide, keys_needed, settle,
 };
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -48,7 +49,7 @@ pub(crate) struct Case<'a> {
 /// A case and what was read for it.
 pub(crate) struct Known<'c, 'a> {
     case: &'c Case<'a>,
-    needed: Vec<&'a str>,
+    needed: Keys<'a>,
     read: Read,
 }
 
@@ -60,8 +61,7 @@ impl Core {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
     }
     pub(crate) fn moment(&self) -> Moment {
-        let milliseconds = i64::try_from(self.clock.now().as_millis()).unwrap_or(i64::MAX);
-        Moment { milliseconds, random: (self.random)() }
+        Moment::at(self.clock.now(), (self.random)())
     }
 
     /// Decides, stores and tells. A failing store does not fail the call, unless the policy says so.
@@ -69,7 +69,7 @@ impl Core {
         let decision = self.decide(case).await?;
         // In this order: a callback that panics must not cost a conversion.
         if !decision.events.is_empty() && !self.launch.development {
-            self.tell(case, self.moment(), &decision.events);
+            self.tell(case, None, &decision.events);
         }
         self.integrate(case, &decision.seen);
         Ok(decision)
@@ -129,7 +129,7 @@ impl Core {
         let user = known.case.context.user;
         let fresh = known.unread() || decision.offers.iter().any(|offered| offered.fresh);
         let failure = if fresh { Failure::Claim } else { Failure::Goal };
-        let offers = match Backing::offers(scope, user, &decision.offers, &[], self.clock.now()) {
+        let offers = match known.read.offers(scope, user, &decision.offers, &[], self.clock.now()) {
             Ok(offers) => offers,
             Err(error) => {
                 self.counters.failed_claims.add(1);
@@ -141,16 +141,17 @@ impl Core {
             }
         };
         if !counts_once(&decision) {
-            return match self.settled(known, &decision, &offers, store, scope).await {
-                Ok(decision) => Ok(decision),
+            return match self.claim_twice(store, &offers).await {
+                Ok(claims) => Ok(self.settled(known, decision, &offers, claims, store, scope).await),
                 Err(error) => self.unconfirmed(failure, error, known, decision),
             };
         }
         // From here on the conversion is sent once, even if this future is dropped: the claim may have been stored.
         let waiting = Waiting::new(known.case, known.read.clone(), offers, self.moment());
         let mut pending = Pending::new(self, waiting);
-        match self.settled(known, &decision, pending.offers(), store, scope).await {
-            Ok(decision) => {
+        match self.claim_twice(store, pending.offers()).await {
+            Ok(claims) => {
+                let decision = self.settled(known, decision, pending.offers(), claims, store, scope).await;
                 pending.settle();
                 Ok(decision)
             }
@@ -163,40 +164,43 @@ impl Core {
         }
     }
 
-    /// The decision once the claims are answered.
+    /// The decision once the claims of its `offers` are answered.
     pub(crate) async fn settled<'a>(
         &self,
         known: &Known<'_, 'a>,
-        decision: &Decision<'a>,
+        decision: Decision<'a>,
         offers: &[Offer],
+        claims: Vec<Claimed>,
         store: &dyn AssignmentStore,
         scope: &Scope,
-    ) -> Result<Decision<'a>> {
-        let claims = self.claim_twice(store, offers).await?;
-        let again = match known.settle(decision.clone(), &claims) {
-            Settled::Done(decision) => return Ok(decision),
-            Settled::Again(again) => again,
+    ) -> Decision<'a> {
+        let (again, first) = match known.settle(decision, &claims) {
+            Settled::Done(decision) => return decision,
+            Settled::Again(again, first) => (again, first),
         };
         self.counters.decided_again.add(1);
         let user = known.case.context.user;
-        let claimed = match Backing::offers(scope, user, &again.offers, offers, self.clock.now()) {
+        let claimed = match known.read.offers(scope, user, &again.offers, offers, self.clock.now()) {
             Ok(offers) => self.claim_twice(store, &offers).await,
             Err(error) => Err(error),
         };
         match claimed {
-            Ok(claims) => match known.settle(again, &claims) {
-                Settled::Done(decision) | Settled::Again(decision) => Ok(decision),
-            },
+            Ok(second) => {
+                let (again, claims) = both(again, second, first, claims);
+                match known.settle(again, &claims) {
+                    Settled::Done(decision) | Settled::Again(decision, _) => decision,
+                }
+            }
             Err(error) => {
                 tracing::warn!(%error, "a variation that these settings do not have was not replaced");
                 self.counters.answered_without_sticking.add(1);
-                Ok(again)
+                again
             }
         }
     }
 
     /// A failure that may pass is tried once more: the same offers, so that the answer is the same.
-    async fn claim_twice(&self, store: &dyn AssignmentStore, offers: &[Offer]) -> Result<Vec<Claimed>> {
+    pub(crate) async fn claim_twice(&self, store: &dyn AssignmentStore, offers: &[Offer]) -> Result<Vec<Claimed>> {
         let note = |error: &Error| {
             self.counters.failed_claims.add(1);
             tracing::warn!(%error, "a claim failed");
@@ -228,11 +232,16 @@ impl Core {
         }
     }
 
-    /// Queues the tracking calls that `events` amount to.
-    pub(crate) fn tell(self: &Arc<Self>, case: &Case<'_>, moment: Moment, events: &[Event<'_>]) {
+    /// Queues the tracking calls that `events`, of now or another moment, amount to.
+    pub(crate) fn tell(self: &Arc<Self>, case: &Case<'_>, moment: Option<Moment>, events: &[Event<'_>]) {
         if self.launch.development {
             return;
         }
+        if let ([Event::Shown { campaign, variation }], None) = (events, &self.batch) {
+            let visit = Visit::new(case, self.clock.now(), campaign, variation);
+            return self.queue.push(Work::Visit(Box::new(visit)), &self.counters);
+        }
+        let moment = moment.unwrap_or_else(|| self.moment());
         for call in calls(case.settings, &case.context, &self.sender, moment, events) {
             match (call, &self.batch) {
                 (Call::Queue(event), Some(batch)) => batch.add(self, event),
@@ -243,7 +252,7 @@ impl Core {
 
     pub(crate) fn send(&self, settings: &Settings, call: &Call) {
         match call.to_http(settings, &self.sender) {
-            Ok(Some(call)) => self.queue.push(Work::Send { call, told: None }, &self.counters),
+            Ok(Some(call)) => self.queue.push(Work::Send { call: Box::new(call), told: None }, &self.counters),
             Ok(None) => {}
             Err(error) => {
                 self.counters.calls_given_up.add(1);

@@ -180,7 +180,7 @@ impl Launcher {
             settings: RwLock::new(Some(Arc::new(settings))),
             backing,
             policy: self.policy,
-            launch: self.launch,
+            launch: Launch { integrations: self.callback.is_some(), ..self.launch },
             sender,
             clock: self.clock,
             random: self.random,

@@ -50,6 +50,7 @@ mod policy;
 mod queue;
 mod stats;
 mod storage;
+mod visit;
 mod waiting;
 
 pub use batch::Batch;

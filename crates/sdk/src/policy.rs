@@ -55,7 +55,7 @@ impl Policy {
 pub(crate) fn control<'a>(case: &Case<'a>) -> Decision<'a> {
     let held = |key: &str| {
         let variation = control_of(case.settings, key)?;
-        Some(Held { variation, goals: GoalList::Joined(""), by: None })
+        Some(Held { variation, goals: GoalList::Joined(""), by: None, named: true })
     };
     let mut decision = decide(case.settings, &case.context, &case.request, Storage::Read(&held));
     let rollout = |key: &str| case.settings.campaign(key).is_some_and(|campaign| is_rollout(campaign.kind));

@@ -1,5 +1,5 @@
 //! What is to be told to VWO's servers: kept in bounded memory, sent in the background, repeated with back-off.
-use crate::{calls::HttpCall, core::Core, stats::Counters, waiting::Waiting};
+use crate::{calls::HttpCall, core::Core, stats::Counters, visit::Visit, waiting::Waiting};
 use stayput::ErrorKind;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -40,7 +40,9 @@ impl Default for Queueing {
 
 pub(crate) enum Work {
     /// Sends a call, and tells `told` how that went.
-    Send { call: HttpCall, told: Option<Told> },
+    Send { call: Box<HttpCall>, told: Option<Told> },
+    /// Makes the call that a visitor amounts to, and sends it.
+    Visit(Box<Visit>),
     /// Claims for a conversion.
     Settle(Box<Waiting>),
 }
@@ -197,7 +199,7 @@ impl Queue {
         let delay = match (&item.work, outcome) {
             (_, Outcome::Done | Outcome::Never) => None,
             (Work::Settle(_), Outcome::Again) => delays.get(item.failures).or(delays.last()).copied(),
-            (Work::Send { .. }, Outcome::Again) => delays.get(item.failures).copied(),
+            (Work::Send { .. } | Work::Visit(_), Outcome::Again) => delays.get(item.failures).copied(),
         };
         let mut state = self.lock();
         state.under_way.remove(&number);
@@ -228,7 +230,8 @@ impl Queue {
 
 /// One of the [`WORKERS`]: ends once the queue is closed and empty.
 pub(crate) async fn work(core: Arc<Core>) {
-    while let Some((number, item)) = core.queue.next().await {
+    while let Some((number, mut item)) = core.queue.next().await {
+        item.work = item.work.made(&core);
         let outcome = item.work.attempt(&core).await;
         core.queue.finish(number, item, outcome, &core.counters);
     }
@@ -256,6 +259,21 @@ impl State {
 }
 
 impl Work {
+    /// A visit turned into its call, once: whatever is repeated is the same.
+    fn made(self, core: &Core) -> Self {
+        match self {
+            Self::Visit(visit) => match visit.call(core) {
+                Ok(Some(call)) => Self::Send { call: Box::new(call), told: None },
+                Ok(None) => Self::Visit(visit),
+                Err(error) => {
+                    tracing::warn!(%error, "a tracking call cannot be written");
+                    Self::Visit(visit)
+                }
+            },
+            other => other,
+        }
+    }
+
     async fn attempt(&self, core: &Arc<Core>) -> Outcome {
         match self {
             Self::Send { call, told } => match core.http.send(call).await {
@@ -269,6 +287,7 @@ impl Work {
                     Outcome::Again
                 }
             },
+            Self::Visit(_) => Outcome::Never,
             Self::Settle(waiting) => match waiting.settle(core).await {
                 Ok(()) => Outcome::Done,
                 Err(error) if matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Corrupt) => Outcome::Never,
@@ -283,6 +302,7 @@ impl Work {
                 let headers: usize = call.headers.iter().map(|(_, value)| value.len() + size_of::<String>() * 2).sum();
                 size_of::<Item>() + call.url.len() + call.body.as_ref().map_or(0, String::len) + headers
             }
+            Self::Visit(visit) => size_of::<Item>() + visit.weight(),
             Self::Settle(waiting) => waiting.weight(),
         }
     }
@@ -293,6 +313,7 @@ impl Work {
                 tracing::warn!("a tracking call was dropped: VWO's servers did not accept it");
                 tell(told, Err("Batch call could not be processed"), call);
             }
+            Self::Visit(_) => counters.calls_given_up.add(1),
             Self::Settle(_) => {
                 counters.conversions_dropped.add(1);
                 tracing::warn!("a conversion was dropped: its claim was never answered");
@@ -301,7 +322,7 @@ impl Work {
     }
     fn count_as_dropped(&self, counters: &Counters) {
         match self {
-            Self::Send { .. } => counters.calls_dropped.add(1),
+            Self::Send { .. } | Self::Visit(_) => counters.calls_dropped.add(1),
             Self::Settle(_) => counters.conversions_dropped.add(1),
         }
     }

@@ -66,7 +66,7 @@ impl Waiting {
             Campaigns::WithGoal => 0,
         };
         let held: usize = match &self.read {
-            Read::Store(held) => held.iter().flatten().map(|held| OFFER + held.goals.len() * 64).sum(),
+            Read::Store { held, .. } => held.iter().flatten().map(|held| OFFER + held.goals.len() * 64).sum(),
             _ => 0,
         };
         size_of::<Self>() + self.user.len() + self.options.weight() + campaigns + held + self.offers.len() * OFFER
@@ -89,8 +89,9 @@ impl Waiting {
         };
         let known = Known::new(&case, self.read.clone());
         let decision: Decision<'_> = known.decide();
-        let settled = core.settled(&known, &decision, &self.offers, &**store, scope).await?;
-        core.tell(&case, self.moment, &settled.events);
+        let claims = core.claim_twice(&**store, &self.offers).await?;
+        let settled = core.settled(&known, decision, &self.offers, claims, &**store, scope).await;
+        core.tell(&case, Some(self.moment), &settled.events);
         Ok(())
     }
 }

@@ -78,7 +78,7 @@ impl<'a: 'h, 'h, T: Trace<'a>> Flow<'a, 'h, '_, T> {
 
     /// Where keys repeat, the first campaign's goals count.
     fn goal(&self, campaign: &Campaign, goal: &str) -> Result<Option<&'a Goal>, Thrown> {
-        self.settings.campaign(&campaign.key).map_or(Ok(None), |campaign| campaign.goal(goal))
+        self.settings.campaigns.get(campaign.first).map_or(Ok(None), |campaign| campaign.goal(goal))
     }
 
     /// Whether a conversion in `campaign` counts.

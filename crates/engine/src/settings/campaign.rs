@@ -33,6 +33,8 @@ pub struct Campaign {
     /// The mutually exclusive group.
     pub group: Member,
     pub(crate) id_text: String,
+    /// The place of the first campaign with this key.
+    pub(crate) first: usize,
     pub(crate) own_seed: bool,
     pub(crate) old_bucketing: bool,
     pub(crate) old_bucketing_2: bool,
@@ -109,17 +111,28 @@ pub struct Variable {
 }
 
 impl Campaign {
-    pub(super) fn read(json: &Json, problems: &mut Vec<String>) -> Result<Self, String> {
-        let text = |key: &str| json.get(key).and_then(Json::as_str).map(str::to_owned);
+    /// Takes `json` apart.
+    pub(super) fn read(mut json: Json, problems: &mut Vec<String>) -> Result<Self, String> {
         let truth = |key: &str| js::truthy(json.get(key));
-        let key = text("key").unwrap_or_default();
-        let id = json.get("id").cloned().unwrap_or_default();
+        let (forces, lists_uuids) = (truth("isForcedVariationEnabled"), truth("isUserListEnabled"));
+        let (own_seed, old_bucketing, old_bucketing_2) =
+            (truth("isBucketingSeedEnabled"), truth("isOB"), truth("isOBv2"));
+        let kind = match json.get("type").and_then(Json::as_str) {
+            Some("VISUAL_AB") => CampaignType::Ab,
+            Some("FEATURE_TEST") => CampaignType::FeatureTest,
+            Some("FEATURE_ROLLOUT") => CampaignType::FeatureRollout,
+            _ => CampaignType::Other,
+        };
+        let running = json.get("status").and_then(Json::as_str) == Some("RUNNING");
+        let traffic = json.get("percentTraffic").and_then(Json::as_number).unwrap_or_default();
+        let bandit = json.get("isMAB").is_some_and(Json::is_true);
+        let key = json.take_text("key").unwrap_or_default();
         let mut own = Vec::new();
-        let nothing = Json::Null;
-        let list = |name: &str| js::elements(json.get(name).unwrap_or(&nothing));
+        let variations_are_odd =
+            json.get("variations").and_then(Json::as_object).map(|variations| !variations.is_empty());
         let mut variations = Vec::new();
-        for (place, variation) in list("variations").iter().enumerate() {
-            match variation.as_deref() {
+        for (place, variation) in list(&mut json, "variations").into_iter().enumerate() {
+            match variation {
                 Some(Json::Null) | None => return Err(format!("variations[{place}] must be an object")),
                 Some(variation) => variations.push(Variation::read(variation, &mut own)),
             }
@@ -128,37 +141,34 @@ impl Campaign {
         for (variation, range) in variations.iter_mut().zip(ranges) {
             variation.range = range;
         }
-        let odd = json.get("variations").and_then(Json::as_object).map(|variations| !variations.is_empty());
-        if odd == Some(true) {
+        if variations_are_odd == Some(true) {
             own.push("variations is no list".to_owned());
         }
-        let segments = Segments::compile(json.get("segments").unwrap_or(&nothing), &mut own);
+        let segments = Segments::compile(json.get("segments").unwrap_or(&Json::Null), &mut own);
         problems.extend(own.into_iter().map(|problem| format!("campaign {key}: {problem}")));
+        let id = json.take("id").unwrap_or_default();
+        let goals = list(&mut json, "goals").into_iter();
         Ok(Self {
             id_text: js::text(&id).unwrap_or_default(),
             id,
-            name: text("name"),
-            kind: match json.get("type").and_then(Json::as_str) {
-                Some("VISUAL_AB") => CampaignType::Ab,
-                Some("FEATURE_TEST") => CampaignType::FeatureTest,
-                Some("FEATURE_ROLLOUT") => CampaignType::FeatureRollout,
-                _ => CampaignType::Other,
-            },
-            running: json.get("status").and_then(Json::as_str) == Some("RUNNING"),
-            traffic: json.get("percentTraffic").and_then(Json::as_number).unwrap_or_default(),
-            bandit: json.get("isMAB").is_some_and(Json::is_true),
-            forces: truth("isForcedVariationEnabled"),
-            lists_uuids: truth("isUserListEnabled"),
+            key,
+            name: json.take_text("name"),
+            kind,
+            running,
+            traffic,
+            bandit,
+            forces,
+            lists_uuids,
             variations,
             group: Member::Free,
-            own_seed: truth("isBucketingSeedEnabled"),
-            old_bucketing: truth("isOB"),
-            old_bucketing_2: truth("isOBv2"),
+            first: 0,
+            own_seed,
+            old_bucketing,
+            old_bucketing_2,
             segments,
-            variations_are_odd: odd,
-            goals: list("goals").iter().map(|goal| readable(goal.as_deref()).map(Goal::read)).collect(),
-            variables: variables(json.get("variables").unwrap_or(&nothing)),
-            key,
+            variations_are_odd,
+            goals: goals.map(|goal| readable(goal).map(Goal::read)).collect(),
+            variables: variables(json.take("variables").unwrap_or_default()),
         })
     }
 
@@ -184,22 +194,23 @@ impl Campaign {
 }
 
 impl Variation {
-    fn read(json: &Json, problems: &mut Vec<String>) -> Self {
-        let name = json.get("name").and_then(Json::as_str).map(str::to_owned);
+    fn read(mut json: Json, problems: &mut Vec<String>) -> Self {
+        let name = json.take_text("name");
         if name.as_ref().is_none_or(String::is_empty) {
             problems.push("a variation has no name, so nobody is assigned to it".to_owned());
         }
         let forced_on = json.get("segments").filter(|segments| segments.as_object().is_some());
-        let list = json.get("variables").filter(|variables| js::truthy(Some(variables)));
+        let forced_on = forced_on.map(|dsl| Segments::compile(dsl, problems)).filter(|segments| !segments.is_empty());
+        let id = json.take("id");
         Self {
             name,
             range: Range { start: -1.0, end: -1.0 },
             enabled: js::truthy(json.get("isFeatureEnabled")),
-            weight: json.get("weight").cloned(),
-            forced_on: forced_on.map(|dsl| Segments::compile(dsl, problems)).filter(|segments| !segments.is_empty()),
-            is_control: json.get("id") == Some(&Json::Number(1.0)),
-            id: json.get("id").cloned(),
-            variables: list.map(variables),
+            weight: json.take("weight"),
+            forced_on,
+            is_control: id == Some(Json::Number(1.0)),
+            id,
+            variables: json.take("variables").filter(|variables| js::truthy(Some(variables))).map(variables),
         }
     }
     /// Its name, or nothing.
@@ -212,34 +223,39 @@ impl Variation {
 }
 
 impl Goal {
-    fn read(json: &Json) -> Self {
+    fn read(mut json: Json) -> Self {
         Self {
-            id: json.get("id").cloned(),
-            identifier: json.get("identifier").and_then(Json::as_str).map(str::to_owned),
+            id: json.take("id"),
             kind: match json.get("type").and_then(Json::as_str) {
                 Some("CUSTOM_GOAL") => GoalType::Custom,
                 Some("REVENUE_TRACKING") => GoalType::Revenue,
                 _ => GoalType::Other,
             },
             repeats: json.get("mca") == Some(&Json::Number(-1.0)),
-            revenue_property: json.get("revenueProp").cloned(),
+            revenue_property: json.take("revenueProp"),
+            identifier: json.take_text("identifier"),
         }
     }
 }
 
-fn variables(json: &Json) -> Vec<Option<Variable>> {
-    let text = |json: &Json, key: &str| json.get(key).and_then(Json::as_str).map(str::to_owned);
-    let read =
-        |json: &Json| Variable { key: text(json, "key"), kind: text(json, "type"), value: json.get("value").cloned() };
-    js::elements(json).iter().map(|variable| readable(variable.as_deref()).map(read)).collect()
+fn list(json: &mut Json, key: &str) -> Vec<Option<Json>> {
+    js::into_elements(json.take(key).unwrap_or_default())
+}
+fn variables(json: Json) -> Vec<Option<Variable>> {
+    let read = |mut json: Json| Variable {
+        key: json.take_text("key"),
+        kind: json.take_text("type"),
+        value: json.take("value"),
+    };
+    js::into_elements(json).into_iter().map(|variable| readable(variable).map(read)).collect()
 }
 fn find_variable<'a>(list: &'a [Option<Variable>], key: &str) -> Result<Option<&'a Variable>, Thrown> {
     first(list, |variable| variable.key.as_deref() == Some(key))
 }
 
 /// Of null and undefined JavaScript cannot read a field.
-fn readable(json: Option<&Json>) -> Option<&Json> {
-    json.filter(|json| **json != Json::Null)
+fn readable(json: Option<Json>) -> Option<Json> {
+    json.filter(|json| *json != Json::Null)
 }
 fn first<T>(list: &[Option<T>], wanted: impl Fn(&T) -> bool) -> Result<Option<&T>, Thrown> {
     for item in list {

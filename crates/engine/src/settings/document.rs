@@ -28,10 +28,10 @@ impl Campaigns {
         Self::List(Ok(Default::default()))
     }
 
-    fn push(&mut self, json: &Json) {
+    fn push(&mut self, json: Json) {
         let Self::List(list) = self else { return };
         let Ok((campaigns, problems)) = list else { return };
-        let read = check::campaign(json).and_then(|()| Campaign::read(json, problems));
+        let read = check::campaign(&json).and_then(|()| Campaign::read(json, problems));
         match read {
             Ok(campaign) => campaigns.push(campaign),
             Err(reason) => *list = Err(format!("campaigns[{}].{reason}", campaigns.len())),
@@ -45,7 +45,7 @@ impl From<&Json> for Document {
         let campaigns = match object.get("campaigns") {
             Some(Json::Array(all)) => {
                 let mut list = Campaigns::list();
-                all.iter().for_each(|campaign| list.push(campaign));
+                all.iter().for_each(|campaign| list.push(campaign.clone()));
                 list
             }
             other => Campaigns::Other(other.cloned()),
@@ -110,7 +110,7 @@ impl<'de> Deserialize<'de> for Campaigns {
             fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Campaigns, A::Error> {
                 let mut list = Campaigns::list();
                 while let Some(campaign) = items.next_element::<Json>()? {
-                    list.push(&campaign);
+                    list.push(campaign);
                 }
                 Ok(list)
             }

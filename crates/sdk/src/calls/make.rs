@@ -22,12 +22,7 @@ impl<'a> Maker<'a> {
         let posts = self.settings.event_architecture;
         match event {
             Event::Shown { campaign, variation } => {
-                let (campaign, variation) = (Some(campaign.id.clone()), variation.id.clone());
-                vec![match (batch, posts) {
-                    (true, _) => self.queued_visitor(campaign, variation),
-                    (false, true) => self.posted_visitor(campaign, variation),
-                    (false, false) => self.visitor(campaign, variation),
-                }]
+                vec![self.shown(campaign.id.clone(), variation.id.clone())]
             }
             Event::Converted(conversions) if batch => {
                 let items = conversions.each.iter().map(|each| self.item(each, self.agent(false), true));
@@ -50,6 +45,16 @@ impl<'a> Maker<'a> {
                 [(key, value)] => self.tag(key, value),
                 several => self.batch(several.iter().map(|(key, value)| self.tag_item(key, value)).collect()),
             }],
+        }
+    }
+
+    /// Who saw a variation.
+    pub(super) fn shown(&self, campaign: Json, variation: Option<Json>) -> Call {
+        let campaign = Some(campaign);
+        match (self.context.launch.batch, self.settings.event_architecture) {
+            (true, _) => self.queued_visitor(campaign, variation),
+            (false, true) => self.posted_visitor(campaign, variation),
+            (false, false) => self.visitor(campaign, variation),
         }
     }
 

@@ -52,7 +52,8 @@ async fn of_eight_workers_whose_answers_get_lost_one_sends_the_conversion() {
     let goals = collector.received().into_iter().filter(|call| call.target.contains("/track-goal?"));
     let mut users: Vec<String> = goals.map(|call| parameter(&call.target, "u").to_owned()).collect();
     println!("{trials} trials, {} conversions, {waited} waited for their claim", users.len());
-    assert_eq!(users.len(), trials, "each conversion once, none lost");
+    let stats: Vec<_> = clients.iter().map(|client| client.stats()).collect();
+    assert_eq!(users.len(), trials, "each conversion once, none lost: {stats:?}");
     users.sort();
     users.dedup();
     assert_eq!(users.len(), trials, "nobody's conversion twice");
@@ -117,6 +118,25 @@ async fn a_conversion_in_a_variation_that_has_to_make_way_is_sent_once() {
     assert_eq!(older.track("ab", "u", "g", &plain()).await.unwrap(), Some(vec![("ab".into(), false)]));
     older.flush_events().await.unwrap();
     assert_eq!((collector.received().len(), older.stats().decided_again), (2, 1));
+}
+
+#[tokio::test]
+async fn a_variation_that_has_to_make_way_costs_no_other_campaign_its_conversion() {
+    let (collector, store) = (Collector::start().await, store());
+    let newer = settings("B", "").replacen("\"B\"", "\"Newer\"", 1);
+    let newer = client(&newer, &collector).store(store.clone()).start().await.unwrap();
+    assert_eq!(newer.activate("ab", "u", &plain()).await.unwrap().as_deref(), Some("Newer"));
+    newer.flush_events().await.unwrap();
+    let older = client(&settings("B", ""), &collector).store(store.clone()).start().await.unwrap();
+    store.next([Plan::fail(ErrorKind::Timeout)]); // the read
+    let both = ["ab", "feature"];
+    let counted = older.track(&both, "u", "g", &plain()).await.unwrap();
+    assert_eq!(counted, Some(both.map(|key| (key.to_owned(), true)).to_vec()));
+    older.flush_events().await.unwrap();
+    let received = collector.received();
+    assert_eq!(received.last().unwrap().body.matches("\"g\":1").count(), 2, "{received:?}");
+    let repeated = older.track(&both, "u", "g", &plain()).await.unwrap();
+    assert_eq!(repeated, Some(both.map(|key| (key.to_owned(), false)).to_vec()));
 }
 
 fn parameter<'a>(target: &'a str, name: &str) -> &'a str {

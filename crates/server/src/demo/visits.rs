@@ -117,7 +117,7 @@ async fn sticky<'a>(
         offers.push(offered.offer(key(offered.campaign)?, ClaimId::random()?, now)?);
     }
     let claims = store.claim(&offers).await?;
-    let (Settled::Done(decision) | Settled::Again(decision)) =
+    let (Settled::Done(decision) | Settled::Again(decision, _)) =
         settle(settings, context, request, Storage::Read(&read), decision, &claims);
     Ok(decision)
 }
