@@ -68,7 +68,11 @@ impl Read {
             let offer = offered.offer(self.key(scope, user, offered.campaign)?, claim, now)?;
             Ok(Offer { meta_data: meta_data(offered), ..offer })
         };
-        decided.iter().map(offer).collect()
+        let mut offers = Vec::with_capacity(decided.len());
+        for offered in decided {
+            offers.push(offer(offered)?);
+        }
+        Ok(offers)
     }
 
     fn key(&self, scope: &Scope, user: &str, campaign: &str) -> Result<Key> {

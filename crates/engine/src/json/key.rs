@@ -9,53 +9,39 @@ pub(super) enum Key {
     Other(Box<str>),
 }
 
-/// Shortest first.
-static KNOWN: [&str; 38] = [
-    "id",
-    "et",
-    "wt",
-    "or",
-    "and",
-    "not",
-    "key",
-    "mca",
-    "name",
-    "type",
-    "user",
-    "isOB",
-    "isNB",
-    "goals",
-    "value",
-    "isMAB",
-    "status",
-    "weight",
-    "sdkKey",
-    "groups",
-    "isNBv2",
-    "isOBv2",
-    "changes",
-    "version",
-    "segments",
-    "accountId",
-    "campaigns",
-    "variables",
-    "identifier",
-    "variations",
-    "revenueProp",
-    "percentTraffic",
-    "campaignGroups",
-    "custom_variable",
-    "isFeatureEnabled",
-    "isUserListEnabled",
-    "isBucketingSeedEnabled",
-    "isForcedVariationEnabled",
+/// By length; of equal length the most frequent first. A static, so that each has one address.
+static KNOWN: [&[&str]; 25] = [
+    &[],
+    &[],
+    &["id", "or", "et", "wt"],
+    &["key", "and", "not", "mca"],
+    &["name", "type", "user", "isOB", "isNB"],
+    &["value", "goals", "isMAB"],
+    &["weight", "status", "sdkKey", "groups", "isNBv2", "isOBv2"],
+    &["changes", "version"],
+    &["segments"],
+    &["variables", "accountId", "campaigns"],
+    &["identifier", "variations"],
+    &["revenueProp"],
+    &[],
+    &[],
+    &["percentTraffic", "campaignGroups"],
+    &["custom_variable"],
+    &["isFeatureEnabled"],
+    &["isUserListEnabled"],
+    &[],
+    &[],
+    &[],
+    &[],
+    &["isBucketingSeedEnabled"],
+    &[],
+    &["isForcedVariationEnabled"],
 ];
 
 impl From<&str> for Key {
     fn from(text: &str) -> Self {
-        let shorter = KNOWN.partition_point(|known| known.len() < text.len());
-        let mut as_long = KNOWN.iter().skip(shorter).take_while(|known| known.len() == text.len());
-        match as_long.find(|known| **known == text) {
+        let as_long = KNOWN.get(text.len()).copied().unwrap_or_default();
+        match as_long.iter().find(|known| **known == text) {
             Some(known) => Self::Known(known),
             None => Self::Other(text.into()),
         }

@@ -5,7 +5,7 @@
 //! | the process ends, however it ends | everything |
 use crate::{
     Assignment, AssignmentStore, BoxFuture, Claimed, Clock, Cursor, Entry, Key, Kind, Offer, Page, Result, ScanStore,
-    Scope, SystemClock, User, codec, distinct,
+    Scope, SystemClock, Timestamp, User, codec, distinct,
 };
 use std::{
     collections::{BTreeSet, HashMap, hash_map},
@@ -66,14 +66,7 @@ impl AssignmentStore for Memory {
         Box::pin(async move {
             distinct(offers.iter().map(|offer| &offer.key))?;
             let (mut table, now) = (self.lock(), self.clock.now());
-            let claim = |offer: &Offer| {
-                let joined = offer.join(table.held.get(&offer.key).cloned(), now);
-                if let Some(assignment) = joined.claimed.held.as_ref().filter(|_| joined.changed) {
-                    table.insert(&offer.key, assignment.clone());
-                }
-                joined.claimed
-            };
-            Ok(offers.iter().map(claim).collect())
+            Ok(offers.iter().map(|offer| table.claim(offer, now)).collect())
         })
     }
     fn put<'a>(&'a self, entries: &'a [Entry]) -> BoxFuture<'a, Result<()>> {
@@ -134,6 +127,22 @@ impl ScanStore for Memory {
 }
 
 impl Table {
+    fn claim(&mut self, offer: &Offer, now: Timestamp) -> Claimed {
+        let place = self.held.entry(offer.key.clone()); // looked up once
+        let held = match &place {
+            hash_map::Entry::Occupied(place) => Some(place.get().clone()),
+            hash_map::Entry::Vacant(_) => None,
+        };
+        let joined = offer.join(held, now);
+        if let Some(assignment) = joined.claimed.held.as_ref().filter(|_| joined.changed) {
+            if let hash_map::Entry::Vacant(_) = &place {
+                self.unsorted.push(offer.key.clone());
+            }
+            place.insert_entry(assignment.clone());
+            self.tidy();
+        }
+        joined.claimed
+    }
     fn insert(&mut self, key: &Key, assignment: Assignment) {
         match self.held.entry(key.clone()) {
             hash_map::Entry::Occupied(mut place) => drop(place.insert(assignment)),
@@ -142,6 +151,9 @@ impl Table {
                 self.unsorted.push(key.clone());
             }
         }
+        self.tidy();
+    }
+    fn tidy(&mut self) {
         if self.unsorted.len() > 2 * self.held.len() {
             self.sort(); // most of them were removed again
         }
