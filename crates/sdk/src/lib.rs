@@ -34,6 +34,10 @@
 //! dies between the claim and the sending loses the conversion, and a call that VWO's servers accepted but did not
 //! answer in time is repeated: that is all that stands between this and exactly once.
 //!
+//! Around its decisions the client does three things in its own way. New settings that cannot be used are refused and
+//! counted, and the old ones stay. Tracking calls are queued before an integration's callback runs, so that one that
+//! panics costs no call. A quotation mark in a query goes out as `%22`: whoever reads the query finds the same.
+//!
 //! What goes over the network is in [`calls`]; logs go to [`tracing`] and never name a user.
 mod backing;
 mod batch;
