@@ -36,13 +36,10 @@ use failure::failed;
 use keys::{Bucket, Keys, field};
 use link::{Ask, Deadline, Link, Repeat};
 use place::Place;
-use redis::{Value, cmd};
+use redis::{Cmd, Value, cmd};
 use scan::{Found, moment, place_of};
-use script::{Call, Scripts, strange, tell_offer};
-use std::{
-    collections::HashMap,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use script::{Call, Scripts, Words, strange, tell_offer};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const STORE: &str = "redis";
 
@@ -71,49 +68,44 @@ impl Redis {
         Ok(Self { link, keys, scripts, expires: AtomicBool::new(expires) })
     }
 
-    /// One HMGET per user. What expires is judged by the server's clock, which is asked only if it matters.
+    /// One HGET or HMGET for keys of one user. What expires is judged by the server's clock, which is asked only if it
+    /// matters.
     async fn read(&self, keys: &[Key], deadline: Deadline) -> Result<Vec<Option<Assignment>>> {
-        let mut users: HashMap<&User, Vec<usize>> = HashMap::new();
-        for (place, key) in keys.iter().enumerate() {
-            users.entry(key.user()).or_default().push(place);
-        }
-        let users: Vec<(&User, Vec<usize>)> = users.into_iter().collect();
         let ask_time = self.expires.load(Ordering::Relaxed);
-        let ask = |(user, places): &(&User, Vec<usize>)| {
-            let mut values = cmd("HMGET");
-            values.arg(self.keys.user(user));
-            for key in places.iter().filter_map(|place| keys.get(*place)) {
+        let users: Vec<&[Key]> = keys.chunk_by(|one, other| one.user() == other.user()).collect();
+        let ask = |keys: &&[Key]| {
+            let [key, ..] = keys else { return Ask { bucket: Bucket(0), commands: Vec::new() } };
+            let mut values = Cmd::with_capacity(2 + keys.len(), 64 * (1 + keys.len()));
+            values.arg(if keys.len() == 1 { "HGET" } else { "HMGET" }).arg(self.keys.user(key.user()));
+            for key in *keys {
                 values.arg(field(key));
             }
-            let mut commands = vec![values];
-            commands.extend(ask_time.then(|| cmd("TIME")));
-            Ask { bucket: Bucket::of(user), commands }
+            let commands = if ask_time { vec![values, cmd("TIME")] } else { vec![values] };
+            Ask { bucket: Bucket::of(key.user()), commands }
         };
         let asks: Vec<Ask> = users.iter().map(ask).collect();
         let answers = self.link.ask(&asks, Repeat::Once, deadline).await?;
-        let mut held: Vec<Option<Assignment>> = vec![None; keys.len()];
-        for ((user, places), answers) in users.iter().zip(answers) {
+        let mut all = Vec::with_capacity(keys.len());
+        for ((keys, ask), answers) in users.iter().zip(&asks).zip(answers) {
             let mut answers = answers.into_iter();
-            let values = list(sound(answers.next().unwrap_or_default())?)?;
+            let values = sound(answers.next().unwrap_or_default())?;
+            let values = if keys.len() == 1 { vec![values] } else { list(values)? };
             let mut now = answers.next().map(moment).transpose()?;
-            if values.len() != places.len() {
+            if values.len() != keys.len() {
                 return Err(strange());
             }
-            for (place, value) in places.iter().zip(values) {
-                let Some(value) = bytes(value)? else { continue };
-                let assignment = codec::decode(STORE, &value)?;
-                if assignment.expires_at.is_some() && now.is_none() {
+            for value in values {
+                let held = bytes(value)?.map(|value| codec::decode(STORE, &value)).transpose()?;
+                if now.is_none() && held.as_ref().is_some_and(|held| held.expires_at.is_some()) {
                     self.expires.store(true, Ordering::Relaxed);
-                    let ask = [Ask { bucket: Bucket::of(user), commands: vec![cmd("TIME")] }];
+                    let ask = [Ask { bucket: ask.bucket, commands: vec![cmd("TIME")] }];
                     let answer = self.link.ask(&ask, Repeat::Once, deadline).await?;
                     now = Some(moment(first(answer.into_iter().next().unwrap_or_default())?)?);
                 }
-                if let Some(held) = held.get_mut(*place) {
-                    *held = Some(assignment).filter(|held| now.is_none_or(|now| held.is_live(now)));
-                }
+                all.push(held.filter(|held| now.is_none_or(|now| held.is_live(now))));
             }
         }
-        Ok(held)
+        Ok(all)
     }
 }
 
@@ -130,7 +122,7 @@ impl AssignmentStore for Redis {
     fn claim<'a>(&'a self, offers: &'a [Offer]) -> BoxFuture<'a, Result<Vec<Claimed>>> {
         Box::pin(async move {
             distinct(offers.iter().map(|offer| &offer.key))?;
-            let tell = |place: usize, to: &mut Vec<Vec<u8>>| {
+            let tell = |place: usize, to: &mut Words| {
                 if let Some(offer) = offers.get(place) {
                     tell_offer(offer, to);
                 }
@@ -142,7 +134,12 @@ impl AssignmentStore for Redis {
             let answers = self.scripts.claim.run(&self.link, &calls, Repeat::Once, self.link.deadline()).await?;
             let mut claimed: Vec<Option<Claimed>> = vec![None; offers.len()];
             for (call, answer) in calls.iter().zip(answers) {
-                for (place, value) in call.places.iter().zip(list(answer)?) {
+                // What was decided at a glance is answered bare.
+                let values = match answer {
+                    Value::Array(values) => values,
+                    value => vec![value],
+                };
+                for (place, value) in call.places.iter().zip(values) {
                     if let (Some(offer), Some(claimed)) = (offers.get(*place), claimed.get_mut(*place)) {
                         *claimed = Some(offer.answer(held_after(value)?));
                     }
@@ -154,10 +151,11 @@ impl AssignmentStore for Redis {
     fn put<'a>(&'a self, entries: &'a [Entry]) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             distinct(entries.iter().map(|entry| &entry.key))?;
-            let tell = |place: usize, to: &mut Vec<Vec<u8>>| {
+            let tell = |place: usize, to: &mut Words| {
                 if let Some(Entry { assignment, .. }) = entries.get(place) {
-                    let ends = assignment.expires_at.map(|end| end.as_millis().to_string().into_bytes());
-                    to.extend([codec::encode(assignment), ends.unwrap_or_default()]);
+                    to.push(&codec::encode(assignment));
+                    let ends = assignment.expires_at.map(|end| end.as_millis().to_string());
+                    to.push(ends.unwrap_or_default().as_bytes());
                 }
             };
             let calls = Call::grouped(&self.keys, entries.iter().map(|entry| &entry.key), tell);

@@ -26,6 +26,13 @@ const VERSION: u8 = 1;
 /// The bytes that name `key`.
 pub fn encode_key(key: &Key) -> Vec<u8> {
     let mut bytes = user_prefix(key.user());
+    bytes.extend_from_slice(&encode_field(key));
+    bytes
+}
+
+/// What names `key` among those of its user: `kind campaign`.
+pub fn encode_field(key: &Key) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(1 + key.campaign().len());
     bytes.push(kind_byte(key.kind()));
     bytes.extend_from_slice(key.campaign().as_bytes());
     bytes

@@ -1,18 +1,42 @@
 -- `Offer::join`, said again in Lua: joins each offer with what is held and answers what is held now, so that a claim
--- takes one round trip. `script.rs` puts in the two limits. Claim ids and revisions have 64 bits, more than a number of Lua holds: they stay bytes.
+-- takes one round trip. `script.rs` puts in the two limits. Claim ids and revisions have 64 bits, more than a number of
+-- Lua holds: they stay bytes.
 --
--- KEYS: the bucket's index, then users. ARGV: offers one after the other, as `script.rs` writes them; what is absent
--- is empty. Answers: the value that is held, nothing, or a zero byte and what cannot be read and is left alone.
-local byte, char, find, rep, sub = string.byte, string.char, string.find, string.rep, string.sub
+-- KEYS: the bucket's index, then users. ARGV: offers one after the other, as `script.rs` writes them. Answers: the value
+-- that is held, nothing, or a zero byte and what cannot be read and is left alone.
+local byte, char, find, sub = string.byte, string.char, string.find, string.sub
 local pack, unpack = struct.pack, struct.unpack
 local GOALS, LAST = $GOALS, $LAST
 
-local function number(bytes)
-  return (unpack('<I8', bytes))
-end
 local function moment(millis)
   return pack('<I8', math.min(millis, LAST))
 end
+
+-- Writes what is offered where nothing is held: `created`, with the times that only the server knows.
+local function create(user, field, offer)
+  local created = offer.created
+  if created == '' then
+    return nil
+  end
+  local ends, changed = offer.imported_end, offer.imported
+  if not changed then
+    changed, ends = clock(), offer.lasts and math.min(clock() + offer.lasts, LAST)
+  end
+  if ends and clock() >= ends then
+    return nil
+  end
+  -- Behind the place of `changed at` come only the revision and the epoch.
+  local rest = offer.epoch == '\0\0\0\0' and 10 or 16
+  local value = sub(created, 1, -rest - 9) .. moment(changed) .. (ends and '\9\8' .. moment(ends) or '') .. sub(created, -rest)
+  hold(KEYS[1], user, field, value, ends)
+  return value
+end
+
+local rep = string.rep
+local function number(bytes)
+  return (unpack('<I8', bytes))
+end
+
 local function successor(revision)
   for i = 1, 8 do
     local digit = byte(revision, i)
@@ -167,14 +191,12 @@ end
 
 -- Adds the offered goals that are missing while there is room; true if any was added.
 local function bring(held, offer)
-  if not offer.goals[1] then
-    return false
-  end
   local known, before = {}, #held.goals
   for i = 1, before do
     known[sub(held.goals[i], 9)] = true
   end
-  for _, name in ipairs(offer.goals) do
+  for i = offer.from + 1, offer.to do
+    local name = ARGV[i]
     if not known[name] and #held.goals < GOALS then
       known[name] = true
       held.goals[#held.goals + 1] = offer.claim .. name
@@ -183,89 +205,65 @@ local function bring(held, offer)
   return #held.goals > before
 end
 
-local function lasting(offer)
-  return offer.lasts and math.min(now + offer.lasts, LAST)
-end
-
-local function create(offer)
-  if not offer.variation then
-    return nil
-  end
-  local created = {
-    variation = offer.variation, by = offer.claim, goals = {}, meta = offer.meta, meta_at = offer.decided_at,
-    extra = offer.extra, [7] = offer.decided_at, [8] = offer.imported or now, revision = '\1' .. rep('\0', 7),
-    epoch = offer.epoch, unknown = {},
-  }
-  if offer.imported then
-    created[9] = offer.imported_end
-  else
-    created[9] = lasting(offer)
-  end
-  bring(created, offer)
-  return (not created[9] or now < created[9]) and created or nil
-end
-
 local function unite(held, offer)
-  local changed = false
-  if offer.variation == held.variation then
-    if offer.meta and offer.meta ~= held.meta and (not held.meta or held.meta_at <= offer.decided_at) then
-      held.meta, held.meta_at, changed = offer.meta, offer.decided_at, true
+  local changed, offered = false, offer.created ~= '' and decode(offer.created) or {}
+  if offered.variation == held.variation then
+    if offered.meta and offered.meta ~= held.meta and (not held.meta or held.meta_at <= offered[7]) then
+      held.meta, held.meta_at, changed = offered.meta, offered[7], true
     end
-  elseif offer.variation and offer.over == held.variation and (not offer.over_by or offer.over_by == held.by) then
-    held.replaced, held.variation, held.by = held.variation, offer.variation, offer.claim
-    held[7], held.extra, changed = offer.decided_at, offer.extra, true
-    if offer.meta then
-      held.meta, held.meta_at = offer.meta, offer.decided_at
+  elseif offered.variation and offer.over == held.variation and (not offer.over_by or offer.over_by == held.by) then
+    held.replaced, held.variation, held.by = held.variation, offered.variation, offer.claim
+    held[7], held.extra, changed = offered[7], offered.extra, true
+    if offered.meta then
+      held.meta, held.meta_at = offered.meta, offered[7]
     end
   end
   changed = bring(held, offer) or changed
-  if held[9] and offer.lasts and held[9] - now < offer.renew_below then
-    held[9], changed = lasting(offer), true
+  if held[9] and offer.lasts and held[9] - clock() < offer.renew_below then
+    held[9], changed = math.min(clock() + offer.lasts, LAST), true
   end
   if changed then
-    held.revision, held[8] = successor(held.revision), now
+    held.revision, held[8] = successor(held.revision), clock()
   end
   return changed
 end
 
-local at = 0
-local function take()
-  at = at + 1
-  return ARGV[at] ~= '' and ARGV[at] or nil
-end
-
-local answers = {}
-while at < #ARGV do
-  local user, field = KEYS[tonumber(take())], take()
-  local offer = {
-    claim = take(), epoch = tonumber(take()), variation = take(), over = take(), over_by = take(), meta = take(),
-    extra = take(), decided_at = tonumber(take()), lasts = tonumber(take() or nil), renew_below = tonumber(take() or nil),
-    imported = tonumber(take() or nil), imported_end = tonumber(take() or nil), goals = {},
-  }
-  for i = 1, tonumber(take()) do
-    offer.goals[i] = take()
+local function join(user, field, value, offer)
+  local held = decode(value)
+  if not held then
+    return '\0' .. value
   end
-  local value = redis.call('HGET', user, field)
-  local held, readable = nil, true
-  if value then
-    held = decode(value)
-    readable = held ~= nil
-  end
-  if held and (held[9] and now >= held[9] or held.epoch < offer.epoch) then
-    held, value = nil, false
-  end
-  if not readable then
-    value = '\0' .. value
-  elseif not held then
-    local created = create(offer)
-    if created then
-      value = encode(created)
-      hold(KEYS[1], user, field, value, created[9])
-    end
-  elseif held.epoch == offer.epoch and unite(held, offer) then
+  local epoch = unpack('<I4', offer.epoch)
+  if held[9] and clock() >= held[9] or held.epoch < epoch then
+    return create(user, field, offer)
+  elseif held.epoch == epoch and unite(held, offer) then
     value = encode(held)
     hold(KEYS[1], user, field, value, held[9], not held[9])
   end
-  answers[#answers + 1] = value
+  return value
+end
+
+local answers, at = {}, 1
+while at < #ARGV do
+  local user, field, claim, created, rare = KEYS[tonumber(ARGV[at])], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
+  local goals = tonumber(ARGV[at + 5])
+  local offer = { claim = claim, created = created, from = at + 5, to = at + 5 + goals, flags = 0, epoch = '\0\0\0\0' }
+  if rare ~= '' then
+    local flags, lasts, renew_below, imported, imported_end = unpack('<BI8I8I8I8', rare, 5)
+    offer.flags, offer.epoch = flags, sub(rare, 1, 4)
+    offer.lasts, offer.renew_below = flags % 2 >= 1 and lasts, renew_below
+    offer.imported = flags % 4 >= 2 and imported
+    offer.imported_end = flags % 8 >= 4 and imported_end
+    offer.over = flags % 16 >= 8 and sub(rare, 46)
+    offer.over_by = flags % 32 >= 16 and sub(rare, 38, 45)
+  end
+  local value = call('HGET', user, field)
+  if not value then
+    value = create(user, field, offer)
+  else
+    value = join(user, field, value, offer)
+  end
+  answers[#answers + 1] = value or false
+  at = offer.to + 1
 end
 return answers

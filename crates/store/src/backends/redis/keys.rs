@@ -26,7 +26,8 @@ pub(super) struct Keys {
 impl Bucket {
     /// Where `user` lives.
     pub(super) fn of(user: &User) -> Self {
-        let hash = codec::user_prefix(user).iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        let bytes = [user.scope().as_str().as_bytes(), b"\0", user.id().as_bytes(), b"\0"];
+        let hash = bytes.into_iter().flatten().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
         Self(((hash ^ (hash >> 32)) & u64::from(BUCKETS - 1)) as u16)
@@ -43,20 +44,30 @@ impl Keys {
     }
     /// The key of the bucket's index.
     pub(super) fn index(&self, bucket: Bucket) -> Vec<u8> {
-        self.of_kind(bucket, 'i')
+        self.of_kind(bucket, b'i')
     }
     /// The key of the user's hash.
     pub(super) fn user(&self, user: &User) -> Vec<u8> {
-        self.member(Bucket::of(user), &member(user))
+        let mut key = self.of_kind(Bucket::of(user), b'u');
+        key.reserve(user.scope().as_str().len() + 1 + user.id().len());
+        key.extend_from_slice(user.scope().as_str().as_bytes());
+        key.push(0);
+        key.extend_from_slice(user.id().as_bytes());
+        key
     }
     /// The key of the hash of a member of the bucket's index.
     pub(super) fn member(&self, bucket: Bucket, member: &[u8]) -> Vec<u8> {
-        let mut key = self.of_kind(bucket, 'u');
+        let mut key = self.of_kind(bucket, b'u');
         key.extend_from_slice(member);
         key
     }
-    fn of_kind(&self, bucket: Bucket, kind: char) -> Vec<u8> {
-        format!("{}{{{:03x}}}{kind}", self.prefix, bucket.0).into_bytes()
+    fn of_kind(&self, Bucket(bucket): Bucket, kind: u8) -> Vec<u8> {
+        let digit =
+            |shift: u16| char::from_digit(u32::from(bucket >> shift & 0xf), 16).map_or(b'0', |digit| digit as u8);
+        let mut key = Vec::with_capacity(self.prefix.len() + 6);
+        key.extend_from_slice(self.prefix.as_bytes());
+        key.extend([b'{', digit(8), digit(4), digit(0), b'}', kind]);
+        key
     }
 }
 
@@ -69,7 +80,7 @@ pub(super) fn member(user: &User) -> Vec<u8> {
 
 /// What stands for `key` in its user's hash.
 pub(super) fn field(key: &Key) -> Vec<u8> {
-    codec::encode_key(key).split_off(codec::user_prefix(key.user()).len())
+    codec::encode_field(key)
 }
 
 /// The key that a member of the index and a field of its hash stand for.

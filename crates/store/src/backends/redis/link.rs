@@ -224,6 +224,11 @@ impl Wire {
     async fn ask(self, asks: &[Ask]) -> RedisResult<Vec<Vec<Value>>> {
         match self {
             Self::One(mut connection) => {
+                if let [Ask { commands, .. }] = asks
+                    && let [command] = commands.as_slice()
+                {
+                    return Ok(vec![vec![connection.send_packed_command(command).await?]]);
+                }
                 let pipeline = pipeline(asks.iter().flat_map(|ask| &ask.commands));
                 let count = pipeline.len();
                 Ok(vec![connection.send_packed_commands(&pipeline, 0, count).await?])

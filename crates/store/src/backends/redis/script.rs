@@ -5,12 +5,11 @@ use super::{
     keys::{Bucket, Keys, field},
     link::{Ask, Deadline, Link, Repeat},
 };
-use crate::{Error, ErrorKind, Key, Offer, Result, Timestamp, User, limits};
-use redis::{Cmd, Script, Value};
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    time::Duration,
+use crate::{
+    Assignment, Error, ErrorKind, Goals, Key, MetaData, Offer, Result, Timestamp, Unknown, User, codec, limits,
 };
+use redis::{Cmd, Script, Value};
+use std::{collections::HashSet, iter, time::Duration};
 
 /// What Stayput does inside the server.
 #[derive(Debug)]
@@ -29,19 +28,25 @@ pub(super) struct Code {
 
 /// What one call of a script is about: one bucket, users in it, and arguments about them.
 #[derive(Debug)]
-pub(super) struct Call<'a> {
+pub(super) struct Call {
     pub(super) bucket: Bucket,
-    users: HashMap<&'a User, usize>,
-    keys: Vec<Vec<u8>>,
-    arguments: Vec<Vec<u8>>,
+    keys: Words,
+    arguments: Words,
     /// Which of the caller's questions it is about, in order.
     pub(super) places: Vec<usize>,
+}
+
+/// Arguments, one behind the other.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
 }
 
 impl Scripts {
     pub(super) fn new() -> Self {
         Self {
-            claim: Code::new(concat!(include_str!("hold.lua"), include_str!("claim.lua"))),
+            claim: Code::new(concat!(include_str!("quick.lua"), include_str!("hold.lua"), include_str!("claim.lua"))),
             put: Code::new(concat!(include_str!("hold.lua"), include_str!("put.lua"))),
             remove: Code::new(include_str!("remove.lua")),
         }
@@ -58,7 +63,7 @@ impl Code {
     pub(super) async fn run(
         &self,
         link: &Link,
-        calls: &[Call<'_>],
+        calls: &[Call],
         repeat: Repeat,
         deadline: Deadline,
     ) -> Result<Vec<Value>> {
@@ -80,74 +85,147 @@ impl Code {
     }
 }
 
-impl<'a> Call<'a> {
+impl Call {
     /// One call for each bucket that `keys` live in.
-    pub(super) fn grouped(
+    pub(super) fn grouped<'a>(
         spelling: &Keys,
         keys: impl IntoIterator<Item = &'a Key>,
-        mut tell: impl FnMut(usize, &mut Vec<Vec<u8>>),
+        mut tell: impl FnMut(usize, &mut Words),
     ) -> Vec<Self> {
-        let mut calls = BTreeMap::new();
-        for (place, key) in keys.into_iter().enumerate() {
-            let bucket = Bucket::of(key.user());
-            let call = calls.entry(bucket).or_insert_with(|| Self::new(spelling, bucket));
-            call.about(spelling, key.user());
-            call.arguments.push(field(key));
-            tell(place, &mut call.arguments);
-            call.places.push(place);
-        }
-        calls.into_values().collect()
+        let keys = keys.into_iter().enumerate();
+        let mut keys: Vec<_> = keys.map(|(place, key)| (Bucket::of(key.user()), place, key)).collect();
+        keys.sort_by_key(|(bucket, place, _)| (*bucket, *place));
+        let call = |keys: &[(Bucket, usize, &'a Key)]| {
+            let bucket = keys.first().map_or(Bucket(0), |(bucket, ..)| *bucket);
+            let (mut call, mut last) = (Self::new(spelling, bucket), None);
+            for (_, place, key) in keys {
+                call.about(spelling, key.user(), last);
+                last = Some(key.user());
+                call.arguments.push(&field(key));
+                tell(*place, &mut call.arguments);
+                call.places.push(*place);
+            }
+            call
+        };
+        keys.chunk_by(|(one, ..), (other, ..)| one == other).map(call).collect()
     }
     /// A call about everything of `user`.
-    pub(super) fn whole(spelling: &Keys, user: &'a User) -> Self {
+    pub(super) fn whole(spelling: &Keys, user: &User) -> Self {
         let mut call = Self::new(spelling, Bucket::of(user));
-        call.about(spelling, user);
-        call.arguments.push(Vec::new());
+        call.about(spelling, user, None);
+        call.arguments.push(b"");
         call
     }
     fn new(spelling: &Keys, bucket: Bucket) -> Self {
-        let keys = vec![spelling.index(bucket)];
-        Self { bucket, users: HashMap::new(), keys, arguments: Vec::new(), places: Vec::new() }
+        let mut keys = Words::default();
+        keys.push(&spelling.index(bucket));
+        Self { bucket, keys, arguments: Words::default(), places: Vec::new() }
     }
-    /// The next arguments are about `user`.
-    fn about(&mut self, spelling: &Keys, user: &'a User) {
-        let number = *self.users.entry(user).or_insert_with(|| {
-            self.keys.push(spelling.user(user));
-            self.keys.len()
-        });
-        self.arguments.push(number.to_string().into_bytes());
+    /// The next arguments are about `user`; those before were about `last`.
+    fn about(&mut self, spelling: &Keys, user: &User, last: Option<&User>) {
+        if last != Some(user) {
+            self.keys.push(&spelling.user(user));
+        }
+        self.arguments.number(self.keys.len() as u64);
     }
     fn ask(&self, verb: &str, script: &str) -> Ask {
-        let mut command = Cmd::new();
-        command.arg(verb).arg(script).arg(self.keys.len()).arg(&self.keys).arg(&self.arguments);
+        let size = script.len() + self.keys.bytes.len() + self.arguments.bytes.len();
+        let mut command = Cmd::with_capacity(3 + self.keys.len() + self.arguments.len(), size + 16);
+        command.arg(verb).arg(script).arg(self.keys.len());
+        for word in self.keys.iter().chain(self.arguments.iter()) {
+            command.arg(word);
+        }
         Ask { bucket: self.bucket, commands: vec![command] }
     }
 }
 
-/// What `claim.lua` takes from its arguments for one offer, after user and field.
-pub(super) fn tell_offer(offer: &Offer, to: &mut Vec<Vec<u8>>) {
-    let text = |text: Option<&str>| text.unwrap_or_default().as_bytes().to_vec();
-    let number = |number: Option<u64>| number.map(|number| number.to_string().into_bytes()).unwrap_or_default();
-    let moment = |time: Option<Timestamp>| number(time.map(Timestamp::as_millis));
-    let over = offer.over.as_ref();
-    to.push(offer.claim.0.to_le_bytes().to_vec());
-    to.push(number(Some(offer.epoch.into())));
-    to.push(text(offer.variation.as_deref()));
-    to.push(text(over.map(|over| &*over.variation)));
-    to.push(over.and_then(|over| over.by).map(|by| by.0.to_le_bytes().to_vec()).unwrap_or_default());
-    to.push(text(offer.meta_data.as_ref().map(|document| document.as_str())));
-    to.push(text(offer.extra.as_ref().map(|document| document.as_str())));
-    to.push(moment(Some(offer.decided_at)));
-    to.push(moment(offer.lasts.map(|lasts| Timestamp::default().plus(lasts))));
-    to.push(number(offer.lasts.map(|lasts| millis_rounded_up(lasts / 2))));
-    to.push(moment(offer.imported.map(|imported| imported.changed_at)));
-    to.push(moment(offer.imported.and_then(|imported| imported.expires_at)));
+impl Words {
+    pub(super) fn push(&mut self, word: &[u8]) {
+        self.bytes.extend_from_slice(word);
+        self.ends.push(self.bytes.len());
+    }
+    fn number(&mut self, number: u64) {
+        self.push(number.to_string().as_bytes());
+    }
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let begins = iter::once(0).chain(self.ends.iter().copied());
+        begins.zip(&self.ends).map(|(begin, end)| self.bytes.get(begin..*end).unwrap_or_default())
+    }
+}
+
+/// What `claim.lua` takes from its arguments for one offer, after user and field: the claim id, what the offer creates
+/// but for its times, what few offers have, and the goals.
+pub(super) fn tell_offer(offer: &Offer, to: &mut Words) {
+    to.push(&offer.claim.0.to_le_bytes());
+    to.push(&created(offer).unwrap_or_default());
+    to.push(&rare(offer));
+    if let [] | [_] = offer.goals.as_slice() {
+        to.number(offer.goals.len() as u64);
+        return offer.goals.iter().for_each(|goal| to.push(goal.as_bytes()));
+    }
     // At most so many can be held already and so many more find room; what comes behind changes nothing.
     let mut distinct = HashSet::new();
     let goals = offer.goals.iter().filter(|goal| distinct.insert(*goal)).take(2 * limits::GOALS);
-    let goals: Vec<_> = goals.map(|goal| goal.as_bytes().to_vec()).collect();
-    to.push(number(Some(goals.len() as u64)));
-    to.extend(goals);
+    let goals: Vec<_> = goals.collect();
+    to.number(goals.len() as u64);
+    goals.into_iter().for_each(|goal| to.push(goal.as_bytes()));
+}
+
+/// The bytes of what `offer` creates. It changed at the beginning of time and never ends: the script knows better.
+fn created(offer: &Offer) -> Option<Vec<u8>> {
+    let mut goals = Goals::default();
+    goals.bring(&offer.goals, offer.claim);
+    let document = offer.meta_data.clone();
+    Some(codec::encode(&Assignment {
+        variation: offer.variation.clone()?,
+        by: offer.claim,
+        replaced: None,
+        goals,
+        meta_data: document.map(|document| MetaData { document, at: offer.decided_at }),
+        extra: offer.extra.clone(),
+        assigned_at: offer.decided_at,
+        changed_at: Timestamp::default(),
+        expires_at: None,
+        revision: 1,
+        epoch: offer.epoch,
+        unknown: Unknown::default(),
+    }))
+}
+
+/// Nothing, or: the epoch, what follows, how long it lasts, below which rest that is renewed, when an import changed
+/// and ends, and whom it may replace: by whom that was put there, and its name. Numbers are little-endian.
+fn rare(offer: &Offer) -> Vec<u8> {
+    let over = offer.over.as_ref();
+    let by = over.and_then(|over| over.by);
+    let imported_end = offer.imported.and_then(|imported| imported.expires_at);
+    let has = [
+        offer.lasts.is_some(),
+        offer.imported.is_some(),
+        imported_end.is_some(),
+        over.is_some(),
+        by.is_some(),
+        offer.meta_data.is_some(),
+    ];
+    let flags = has.iter().rev().fold(0, |flags, has| flags << 1 | u8::from(*has));
+    if flags == 0 && offer.epoch == 0 {
+        return Vec::new();
+    }
+    let lasts = offer.lasts.unwrap_or_default();
+    let mut bytes = offer.epoch.to_le_bytes().to_vec();
+    bytes.push(flags);
+    let numbers = [
+        Timestamp::default().plus(lasts).as_millis(),
+        millis_rounded_up(lasts / 2),
+        offer.imported.map_or(0, |imported| imported.changed_at.as_millis()),
+        imported_end.map_or(0, Timestamp::as_millis),
+        by.map_or(0, |by| by.0),
+    ];
+    bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+    bytes.extend_from_slice(over.map(|over| over.variation.as_bytes()).unwrap_or_default());
+    bytes
 }
 
 /// The whole milliseconds that are less than `duration` are those less than this.
