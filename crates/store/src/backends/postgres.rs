@@ -9,9 +9,10 @@
 //! JSONB keeps the value of a number but not its spelling: `1e16` becomes `10000000000000000`, `-0.0` becomes `0.0`.
 //! Where that makes a difference `"metaDataText"` keeps the text as it was, and counts.
 //!
-//! Whoever asks waits for one round trip: reads, claims that create, and claims that change nothing, which write
-//! nothing. A claim that changes something needs two: it replaces exactly the version of the row that it read, and
-//! starts over if that is gone. A batch is as many round trips.
+//! Whoever asks waits for one round trip: reads, claims that create, claims that only bring goals, and claims that change
+//! nothing, which write nothing. A claim that changes something else needs two: it replaces exactly the version of the
+//! row that it read, and starts over if that is gone. So do goals that come where some of them are held already, or where
+//! `extra` or more than 256 bytes of goals are. A batch is as many round trips.
 //!
 //! | event | what is lost |
 //! |---|---|

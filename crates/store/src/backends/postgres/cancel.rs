@@ -3,6 +3,7 @@
 //! The driver closes a request to cancel as soon as it is sent. PgBouncer up to 1.18 ends with "bad client state" if
 //! that reaches it while it is still passing the request on, and then serves nobody; so this waits until it hangs up.
 use deadpool_postgres::tokio_postgres::{CancelToken, Config, config::Host, tls::MakeTlsConnect};
+use futures_util::future::join_all;
 use std::{
     io,
     pin::Pin,
@@ -15,31 +16,33 @@ use tokio::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// Where a request to cancel goes, if there is only one place.
+/// Where a request to cancel may have to go.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
-    host: String,
-    port: u16,
+pub(super) struct Places(Vec<(String, u16)>);
+
+impl Places {
+    pub(super) fn of(config: &Config) -> Self {
+        let ports = config.get_ports();
+        let host = |(i, host): (usize, &Host)| match host {
+            Host::Tcp(host) => Some((host.clone(), ports.get(i).or(ports.first()).copied().unwrap_or(5432))),
+            _ => None,
+        };
+        Self(config.get_hosts().iter().enumerate().filter_map(host).collect())
+    }
+    /// Asks each: only that which the connection goes to knows what is meant. Returns when all have hung up. Nobody can
+    /// be told that it could not be told.
+    pub(super) async fn cancel(&self, token: CancelToken, tls: MakeRustlsConnect) {
+        join_all(self.0.iter().map(|(host, port)| cancel(host, *port, token.clone(), tls.clone()))).await;
+    }
 }
 
-impl Place {
-    pub(super) fn of(config: &Config) -> Option<Self> {
-        match (config.get_hosts(), config.get_ports()) {
-            ([Host::Tcp(host)], ports) => {
-                Some(Self { host: host.clone(), port: ports.first().copied().unwrap_or(5432) })
-            }
-            _ => None,
-        }
-    }
-    /// Returns when the other side has hung up. Nobody can be told that it could not be told.
-    pub(super) async fn cancel(&self, token: CancelToken, mut tls: MakeRustlsConnect) {
-        let Ok(stream) = TcpStream::connect((self.host.as_str(), self.port)).await else { return };
-        let mut stream = Kept(Arc::new(Mutex::new(stream)));
-        let Ok(tls) = MakeTlsConnect::<Kept>::make_tls_connect(&mut tls, &self.host); // cannot fail
-        if token.cancel_query_raw(stream.clone(), tls).await.is_ok() {
-            let mut rest = [0; 64];
-            while matches!(stream.read(&mut rest).await, Ok(1..)) {}
-        }
+async fn cancel(host: &str, port: u16, token: CancelToken, mut tls: MakeRustlsConnect) {
+    let Ok(stream) = TcpStream::connect((host, port)).await else { return };
+    let mut stream = Kept(Arc::new(Mutex::new(stream)));
+    let Ok(tls) = MakeTlsConnect::<Kept>::make_tls_connect(&mut tls, host); // cannot fail
+    if token.cancel_query_raw(stream.clone(), tls).await.is_ok() {
+        let mut rest = [0; 64];
+        while matches!(stream.read(&mut rest).await, Ok(1..)) {}
     }
 }
 

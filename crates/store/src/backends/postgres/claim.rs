@@ -1,10 +1,10 @@
-//! Claims: create or look in one round trip, and replace exactly what was looked at in a second if need be.
+//! Claims: create, bring goals or look in one round trip, and replace exactly what was looked at in a second if need be.
 use super::{
     pool::{Call, Pool},
     row::{self, Columns, Moment},
     sql::Statements,
 };
-use crate::{Assignment, Claimed, Key, Offer, Result, Timestamp};
+use crate::{Assignment, Claimed, Goals, Key, Offer, Result, Timestamp};
 use deadpool_postgres::tokio_postgres::Row;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use tokio::sync::Mutex;
@@ -95,14 +95,27 @@ impl Queues {
 
 async fn look(pool: &Pool, statements: &Statements, asks: &[Ask<'_>]) -> Result<Vec<Look>> {
     // The rule says what an offer creates; only the times are the server's.
-    let created = |ask: &Ask<'_>| ask.offer.join(None, Timestamp::default()).claimed.held;
-    let created: Vec<Option<Assignment>> = asks.iter().map(created).collect();
-    let columns = asks.iter().zip(&created).map(|(ask, created)| Columns::creating(ask.offer, created.as_ref()));
+    let created = |ask: &Ask<'_>| {
+        let mut goals = Goals::default();
+        goals.bring(&ask.offer.goals, ask.offer.claim);
+        (ask.offer.join(None, Timestamp::default()).claimed.held, goals)
+    };
+    let created: Vec<(Option<Assignment>, Goals)> = asks.iter().map(created).collect();
+    let columns = asks.iter().zip(&created);
+    let columns = columns.map(|(ask, (created, goals))| Columns::creating(ask.offer, created.as_ref(), goals));
     let columns: Vec<Columns<'_>> = columns.collect();
-    let call = |columns| Call { statement: &statements.claim, params: Columns::params_to_claim(columns) };
-    let rows = pool.all(&columns.iter().map(call).collect::<Vec<_>>()).await?;
+    let call = |(ask, columns): (&Ask<'_>, _)| {
+        let statement = if brings_goals_only(ask.offer) { &statements.claim_goals } else { &statements.claim };
+        Call { statement, params: Columns::params_to_claim(columns) }
+    };
+    let rows = pool.all(&asks.iter().zip(&columns).map(call).collect::<Vec<_>>()).await?;
     let seen = |(ask, rows): (&Ask<'_>, &Vec<Row>)| rows.first().map_or(Ok(Look::Again), |row| seen(ask.offer, row));
     asks.iter().zip(&rows).map(seen).collect()
+}
+
+/// Whether all that `offer` can change of what is held, but for renewing it, is its goals.
+fn brings_goals_only(offer: &Offer) -> bool {
+    !offer.goals.is_empty() && offer.over.is_none() && (offer.meta_data.is_none() || offer.variation.is_none())
 }
 
 fn seen(offer: &Offer, row: &Row) -> Result<Look> {
@@ -118,6 +131,9 @@ fn seen(offer: &Offer, row: &Row) -> Result<Look> {
     }
     let version: Option<String> = row::column(row, after, "version")?;
     let held = version.is_some().then(|| row::assignment(row, 1)).transpose()?;
+    if version.as_deref() == Some("") {
+        return Ok(Look::Settled(offer.answer(held)));
+    }
     let joined = offer.join(held, now);
     Ok(match (joined.changed, version) {
         (false, _) => Look::Settled(joined.claimed),

@@ -1,5 +1,5 @@
 //! The one way to the server: a pool of connections, one deadline for each operation, and retries that are safe.
-use super::{cancel::Place, failure, row::Params, sql::Statement};
+use super::{cancel::Places, failure, row::Params, sql::Statement};
 use crate::{BoxFuture, Error, ErrorKind, Result};
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool as Connections, QueueMode, RecyclingMethod, Runtime,
@@ -23,7 +23,8 @@ pub(super) struct Pool {
     timeout: Duration,
     /// A pooler stands in between that may change servers with each transaction: nothing is prepared, nothing is set.
     pooler: bool,
-    place: Option<Place>,
+    /// Where a pooler is told to cancel.
+    places: Option<Places>,
 }
 
 /// One statement with its parameters.
@@ -35,14 +36,14 @@ pub(super) struct Call<'a> {
 impl Pool {
     pub(super) fn new(settings: super::address::Settings, pooler: bool) -> Result<Self> {
         let super::address::Settings { config, tls, connections, timeout, connect, .. } = settings;
-        let place = Place::of(&config).filter(|_| pooler);
+        let places = pooler.then(|| Places::of(&config));
         let manager =
             Manager::from_config(config, tls.clone(), ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let connections = Connections::builder(manager).max_size(connections).create_timeout(Some(connect));
         // The one that was used last: the server's process behind it is still warm, and those too many grow old.
         let connections = connections.queue_mode(QueueMode::Lifo).runtime(Runtime::Tokio1).build();
         let connections = connections.map_err(|_| failure::unavailable("the pool of connections cannot be made"))?;
-        Ok(Self { connections, tls, timeout, pooler, place })
+        Ok(Self { connections, tls, timeout, pooler, places })
     }
 
     /// Does `work` before its deadline.
@@ -144,15 +145,15 @@ impl Drop for Lease<'_> {
         if connection.is_closed() {
             return drop(Object::take(connection));
         }
-        let (tls, timeout, place) = (self.pool.tls.clone(), self.pool.timeout, self.pool.place.clone());
+        let (tls, timeout, places) = (self.pool.tls.clone(), self.pool.timeout, self.pool.places.clone());
         tokio::spawn(async move {
             if !matches!(time::timeout(timeout, connection.batch_execute("")).await, Ok(Ok(()))) {
                 let connection = Object::take(connection);
                 // The server should have given up by itself (statement_timeout); behind a pooler it has to be told.
                 // That it cannot be told does not matter here.
                 let token = connection.cancel_token();
-                let _ = match place {
-                    Some(place) => time::timeout(CANCEL, place.cancel(token, tls)).await,
+                let _ = match places {
+                    Some(places) => time::timeout(CANCEL, places.cancel(token, tls)).await,
                     None => time::timeout(timeout, token.cancel_query(tls)).await.map(drop),
                 };
             }

@@ -1,8 +1,8 @@
 //! Assignments as columns, and columns as assignments.
 use super::NAME;
 use crate::{
-    Assignment, ClaimId, Claimed, Document, Entry, Error, ErrorKind, Goal, Key, Kind, MetaData, Name, Offer, Result,
-    Scope, Timestamp,
+    Assignment, ClaimId, Claimed, Document, Entry, Error, ErrorKind, Goal, Goals, Key, Kind, MetaData, Name, Offer,
+    Result, Scope, Timestamp,
 };
 use deadpool_postgres::tokio_postgres::{
     Row,
@@ -81,17 +81,24 @@ impl<'a> Columns<'a> {
             version: "",
         }
     }
-    /// What `offer` creates where nothing is held; `created` is that but for the times, which the server knows.
-    pub(super) fn creating(offer: &'a Offer, created: Option<&'a Assignment>) -> Self {
-        let Some(created) = created else { return Self { key: KeyColumns::of(&offer.key), ..Self::default() } };
+    /// What `offer` creates where nothing is held; `created` is that but for the times, which the server knows. Without
+    /// it, `goals` are still brought to what is held.
+    pub(super) fn creating(offer: &'a Offer, created: Option<&'a Assignment>, goals: &'a Goals) -> Self {
         let lasts = |lasts: Duration| i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX).min(LONGEST);
-        match offer.imported {
-            Some(_) => Self::of(&offer.key, created),
-            None => Self {
-                changed_at: None,
-                expires_at: None,
-                lasts: offer.lasts.map(lasts),
-                ..Self::of(&offer.key, created)
+        let lasts = offer.lasts.map(lasts);
+        match (created, offer.imported) {
+            (Some(created), Some(_)) => Self::of(&offer.key, created),
+            (Some(created), None) => {
+                Self { changed_at: None, expires_at: None, lasts, ..Self::of(&offer.key, created) }
+            }
+            (None, _) => Self {
+                key: KeyColumns::of(&offer.key),
+                by: signed(offer.claim.0),
+                goals: goals.iter().map(|goal| goal.name.as_str()).collect(),
+                goals_by: goals.iter().map(|goal| signed(goal.by.0)).collect(),
+                epoch: offer.epoch.into(),
+                lasts,
+                ..Self::default()
             },
         }
     }

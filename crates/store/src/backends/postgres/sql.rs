@@ -1,5 +1,6 @@
 //! Every statement that Stayput sends once a store is open.
 use super::schema::Schema;
+use crate::limits::{DOCUMENTS, GOALS, NAME};
 use deadpool_postgres::tokio_postgres::types::Type;
 
 /// A statement, the types of its parameters (a pooler may not let us ask the server for them), and what to expect.
@@ -17,6 +18,7 @@ pub(super) struct Statements {
     pub(super) get_of_user: Statement,
     pub(super) get_many: Statement,
     pub(super) claim: Statement,
+    pub(super) claim_goals: Statement,
     pub(super) swap: Statement,
     pub(super) put: Statement,
     pub(super) remove: Statement,
@@ -89,7 +91,11 @@ impl Statements {
                 ),
                 with(vec![Type::TEXT_ARRAY; 4], &[Type::INT4_ARRAY]),
             ),
-            claim: Statement::new(claim(&table, by_key), with(texts(4), &with(types(), &[Type::INT8]))),
+            claim: Statement::new(claim(&table, by_key, None), with(texts(4), &with(types(), &[Type::INT8]))),
+            claim_goals: Statement::new(
+                claim(&table, by_key, Some(&bring(&table, by_key))),
+                with(texts(4), &with(types(), &[Type::INT8])),
+            ),
             // xmin names one version of a row: whatever changed it since, a hand with psql too, this does not match.
             swap: Statement::new(
                 format!(
@@ -145,21 +151,55 @@ impl Statement {
     }
 }
 
-/// Answers with what is held, or creates, in one round trip; writes nothing if something is held.
+/// Answers with what is held, or creates, in one round trip; writes nothing if something is held, but for `bring`.
 ///
 /// `$20` is how long it lasts, in milliseconds, for offers whose expiry is counted from now. The statement does neither
-/// if it had to wait for a rival who created the row meanwhile: its snapshot does not show that.
-fn claim(table: &str, by_key: &str) -> String {
+/// if it had to wait for a rival who created the row meanwhile: its snapshot does not show that. A version that is empty
+/// says that goals were brought, and that this is what is held now.
+fn claim(table: &str, by_key: &str, bring: Option<&str>) -> String {
     let (held, columns, key) = (held(), columns(), KEY.join(", "));
     let values = values().replace("$15", "moment.changed").replace("$16", "moment.expires");
+    let (brought, now_held) = match bring {
+        Some(bring) => (
+            format!(" brought AS ({bring} RETURNING {held}, '' AS version),"),
+            "(SELECT * FROM brought UNION ALL SELECT * FROM held WHERE NOT EXISTS (SELECT FROM brought))",
+        ),
+        None => (String::new(), "held"),
+    };
     format!(
-        "WITH held AS (SELECT {held}, h.xmin::text AS version FROM {table} h WHERE {by_key}), \
+        "WITH held AS (SELECT {held}, h.xmin::text AS version FROM {table} h WHERE {by_key}),{brought} \
          moment AS (SELECT {NOW} AS now, coalesce($15, {NOW}) AS changed, \
          coalesce($16, least({NOW} + $20 * interval '1 millisecond', CASE WHEN $20 IS NOT NULL THEN {MAX} END)) AS expires), \
          made AS (INSERT INTO {table} ({key}, {columns}) SELECT $1, $2, $3, $4, {values} FROM moment \
          WHERE $5 IS NOT NULL AND NOT EXISTS (SELECT FROM held) AND (moment.expires IS NULL OR moment.expires > moment.now) \
          ON CONFLICT DO NOTHING RETURNING true AS made, \"expiresAt\") \
-         SELECT moment.now, held.*, made.made, made.\"expiresAt\" FROM moment LEFT JOIN held ON true LEFT JOIN made ON true"
+         SELECT moment.now, now_held.*, made.made, made.\"expiresAt\" \
+         FROM moment LEFT JOIN {now_held} now_held ON true LEFT JOIN made ON true"
+    )
+}
+
+/// Adds the goals of an offer that brings nothing else, as [`Offer::join`](crate::Offer::join) does.
+///
+/// It looks at the row itself, so that one who waited for a rival goes on from what the rival left. Rows that are
+/// not that simple it leaves to the rule: that have some of the goals, do not count, are nearly full or to be renewed,
+/// carry what this version does not know, or that a hand has made so that they cannot be read.
+fn bring(table: &str, by_key: &str) -> String {
+    format!(
+        r#"UPDATE {table} h SET "goalIdentifier" = h."goalIdentifier" || $8, "goalClaimIds" = h."goalClaimIds" || $9,
+         "changedAt" = {NOW}, revision = h.revision + 1
+         WHERE {by_key} AND NOT h."goalIdentifier" && $8 AND h.epoch = $18
+         AND (h."expiresAt" IS NULL OR h."expiresAt" > {NOW} AND ($20 IS NULL OR
+         h."expiresAt" - {NOW} > ($20 + 2) * interval '500 microseconds'))
+         AND cardinality(h."goalIdentifier") + cardinality($8) <= {GOALS}
+         AND octet_length(h."variationName") BETWEEN 1 AND {NAME}
+         AND (h."replacedVariation" IS NULL OR octet_length(h."replacedVariation") BETWEEN 1 AND {NAME})
+         AND coalesce(array_ndims(h."goalIdentifier"), 1) = 1 AND coalesce(array_ndims(h."goalClaimIds"), 1) = 1
+         AND array_position(h."goalIdentifier", NULL) IS NULL AND array_position(h."goalClaimIds", NULL) IS NULL
+         AND '' <> ALL (h."goalIdentifier") AND octet_length(array_to_string(h."goalIdentifier", '')) <= {NAME}
+         AND (h."metaData" IS NULL OR h."metaDataText" IS NULL AND octet_length(h."metaData"::text) <= {DOCUMENTS})
+         AND h.extra IS NULL AND h.unknown IS NULL AND h.revision BETWEEN 0 AND 9007199254740991
+         AND least(h."assignedAt", h."changedAt", h."expiresAt", h."metaDataAt") >= timestamptz '1970-01-01 00:00+00'
+         AND greatest(h."assignedAt", h."changedAt", h."expiresAt", h."metaDataAt") <= {MAX}"#
     )
 }
 
