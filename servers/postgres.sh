@@ -91,6 +91,23 @@ postgres_certificates() {
     done
 }
 
+# A primary and a replica that follows it; tests that kill the primary start them for themselves.
+more+=(postgres_pair)
+up_postgres_pair() {
+    missing "$postgres_bin/initdb" postgresql && return
+    local port primary data="$DIR/postgres_replica/data"
+    postgres_folder postgres_primary
+    primary=$port
+    postgres_run postgres_primary "$(printf '%s\n' 'host all all 127.0.0.1/32 scram-sha-256' \
+        'host replication all 127.0.0.1/32 scram-sha-256')" || return
+    postgres_folder postgres_replica
+    [ -e "$data/PG_VERSION" ] || (cd "$DIR/postgres_replica" && as_postgres "$postgres_bin/pg_basebackup" --pgdata "$data" \
+        --write-recovery-conf --checkpoint fast --no-sync \
+        --dbname "postgres://stayput:correct-horse@127.0.0.1:$primary/postgres") || return
+    postgres_run postgres_replica "" || return
+    say POSTGRES_PAIR "postgres://stayput:correct-horse@127.0.0.1:$primary,127.0.0.1:$port/postgres"
+}
+
 # PgBouncer stands before `postgres`, which it brings up if it is not.
 up_pgbouncer() {
     missing pgbouncer pgbouncer && return

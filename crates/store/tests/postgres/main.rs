@@ -8,6 +8,7 @@ use std::{future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
 #[path = "../support/arbitrary.rs"]
 mod arbitrary;
 mod columns;
+mod failover;
 mod faults;
 mod race;
 mod refused;
@@ -56,6 +57,9 @@ const CASES: &[Case] = cases! {
         refused::what_cannot_be_opened_says_why_in_one_sentence,
         refused::a_role_without_privileges_is_told_which,
         restart::a_killed_server_loses_nothing_and_is_found_again,
+        failover::a_replica_that_commits_wait_for_loses_nothing,
+        failover::an_asynchronous_replica_loses_what_it_had_not_received,
+        refused::too_many_connections_are_errors_that_pass,
     }
     Tls {
         refused::certificates_count_as_sslmode_says,

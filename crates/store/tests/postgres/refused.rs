@@ -1,6 +1,7 @@
 //! What cannot be opened: one clear sentence each, and no secret in it.
-use super::servers::{bare, fresh_schema, open, refusal, variable, with};
-use stayput::{AssignmentStoreExt, Error, ErrorKind, Key, Kind, Scope};
+use super::servers::{bare, fresh_schema, now, open, refusal, variable, with};
+use futures_util::future::join_all;
+use stayput::{AssignmentStoreExt, ClaimId, Error, ErrorKind, Key, Kind, Name, Offer, Scope};
 use std::error::Error as _;
 
 const SECRET: &str = "correct-horse";
@@ -80,6 +81,35 @@ pub(crate) async fn a_role_without_privileges_is_told_which(url: String) {
     let key = Key::new(&Scope::default(), Kind::Classic, "u", "c").expect("legal");
     assert_eq!(without_create.get_one(&key).await.expect("it reads"), None);
     drop((store, without_create));
+}
+
+/// The server gives this role two connections, and the pool wants eight.
+pub(crate) async fn too_many_connections_are_errors_that_pass(url: String) {
+    let role = fresh_schema();
+    let admin = bare(&url).await;
+    let create = format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'correct-horse' CONNECTION LIMIT 2; CREATE SCHEMA {role} AUTHORIZATION {role}"
+    );
+    admin.batch_execute(&create).await.expect("a role");
+    let theirs = with(&url.replace("//stayput:", &format!("//{role}:")), &format!("schema={role}&pool=8&purge=off"));
+    let store = open(&theirs).await;
+    let offer = |i: usize| {
+        let key = Key::new(&Scope::default(), Kind::Classic, &format!("user-{i}"), "c").expect("legal");
+        let offer = Offer::new(key, ClaimId::random().expect("random"), now());
+        offer.offering(Name::variation("v").expect("legal"))
+    };
+    let offers: Vec<Offer> = (0..64).map(offer).collect();
+    let answers = join_all(offers.iter().map(|offer| store.claim_one(offer))).await;
+    let refused = answers.iter().filter(|answer| answer.is_err()).count();
+    assert!(refused > 0, "eight connections found room in two");
+    for error in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert!(error.message().contains("too many connections"), "{error}");
+    }
+    // One at a time there is room: whoever was told an error asks again.
+    for offer in &offers {
+        assert!(store.claim_one(offer).await.expect("a connection is free").won());
+    }
 }
 
 pub(crate) async fn certificates_count_as_sslmode_says(url: String) {

@@ -44,16 +44,20 @@ pub(crate) async fn a_killed_server_loses_nothing_and_is_found_again(_: String) 
 }
 
 /// `servers/up` and `servers/down` on a folder of our own.
-struct Servers<'a>(&'a Path);
+pub(crate) struct Servers<'a>(pub(crate) &'a Path);
 
 impl Servers<'_> {
     async fn up(&self) -> String {
-        self.run("up", &["postgres"]).await;
-        let env = fs::read_to_string(self.0.join("env")).expect("it says where it is");
-        let url = env.lines().find_map(|line| line.strip_prefix("export STAYPUT_TEST_POSTGRES="));
-        url.expect("postgres was started").into()
+        self.up_as("postgres", "POSTGRES").await
     }
-    async fn down(&self) {
+    /// Starts what `servers/up` calls `name`; the URL that it gives `variable`.
+    pub(crate) async fn up_as(&self, name: &str, variable: &str) -> String {
+        self.run("up", &[name]).await;
+        let env = fs::read_to_string(self.0.join("env")).expect("it says where it is");
+        let url = env.lines().find_map(|line| line.strip_prefix(&format!("export STAYPUT_TEST_{variable}=")));
+        url.expect("it was started").replace('\\', "") // bash may quote
+    }
+    pub(crate) async fn down(&self) {
         self.run("down", &[]).await;
     }
     async fn run(&self, script: &str, names: &[&str]) {
@@ -63,7 +67,10 @@ impl Servers<'_> {
     }
     /// Signals the first process and waits until it is gone; its children notice.
     async fn signal(&self, signal: &str) {
-        let pid = fs::read_to_string(self.0.join("postgres.pid")).expect("a pid");
+        self.signal_to("postgres", signal).await;
+    }
+    pub(crate) async fn signal_to(&self, server: &str, signal: &str) {
+        let pid = fs::read_to_string(self.0.join(format!("{server}.pid"))).expect("a pid");
         let status = Command::new("kill").args(["-s", signal, pid.trim()]).status().await.expect("kill");
         assert!(status.success());
         while Path::new("/proc").join(pid.trim()).join("cwd").exists() {

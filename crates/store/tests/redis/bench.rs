@@ -132,6 +132,15 @@ impl Server {
         self.child = Self::spawn(self.folder.path(), self.address, self.options);
         self.answers().await;
     }
+    /// Sets an option while it runs.
+    pub(crate) async fn config(&self, option: &str, value: &str) {
+        let client = redis::Client::open(format!("redis://{}", self.address)).expect("a URL");
+        let long = Some(Duration::from_secs(20));
+        let patient = redis::AsyncConnectionConfig::new().set_response_timeout(long).set_connection_timeout(long);
+        let mut raw = client.get_multiplexed_async_connection_with_config(&patient).await.expect("a connection");
+        let set = redis::cmd("CONFIG").arg("SET").arg(option).arg(value).query_async::<()>(&mut raw).await;
+        set.expect("an option that can be set");
+    }
     /// Sends a signal that `kill` knows by this name.
     pub(crate) fn signal(&self, name: &str) {
         signal(&self.child.id().to_string(), name);

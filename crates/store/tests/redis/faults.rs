@@ -2,7 +2,7 @@
 //! time, and everything as before once the fault is over.
 use crate::bench::{Add, Needs, Server, eventually, key, name, offer, open, prefix, rounds, variable};
 use stayput::{
-    AssignmentStoreExt, ErrorKind, Offer, Outcome, ScanStore,
+    AssignmentStore, AssignmentStoreExt, Document, ErrorKind, Offer, Outcome, ScanStore,
     testing::{Fault, Proxy},
 };
 use std::{sync::Arc, time::Duration};
@@ -31,6 +31,8 @@ pub(crate) fn tests(add: Add<'_>) {
     add("delay", Needs::Server(REDIS), || Box::pin(survives(Fault::Delay(Duration::from_secs(1)))));
     add("a_connection_that_fell_silent_is_replaced", Needs::Server(REDIS), || Box::pin(silent()));
     add("pause_of_the_server", Needs::Program, || Box::pin(stopped()));
+    add("a_server_without_memory_says_so_and_forgets_nothing", Needs::Program, || Box::pin(full()));
+    add("a_server_that_loads_its_data_is_not_an_empty_one", Needs::Program, || Box::pin(loading()));
     add("restart_after_kill", Needs::Program, || Box::pin(restarted()));
 }
 
@@ -164,5 +166,60 @@ async fn restarted() {
             let held = store.get(&keys).await.expect("everybody is back");
             assert!(held.iter().all(Option::is_some), "acknowledged and lost");
         }
+    }
+}
+
+async fn full() {
+    let server = Server::start(&["--maxmemory", "8mb", "--maxmemory-policy", "noeviction"]).await;
+    let store = open(&server.url("timeout=20s")).await;
+    let mut held = Vec::new();
+    let refused = loop {
+        let document = Document::new("metaData", &format!("{:>8000}", held.len()).into()).expect("small enough");
+        let offer = Offer { meta_data: Some(document), ..claims(&format!("user-{}", held.len())) };
+        match store.claim_one(&offer).await {
+            Ok(claimed) => held.push((offer, claimed)),
+            Err(error) => break (offer, error),
+        }
+        assert!(held.len() < 10_000, "8 MB are never full");
+    };
+    assert_eq!(refused.1.kind(), ErrorKind::Unavailable, "{}", refused.1);
+    assert!(refused.1.message().contains("no memory left for writes"), "{}", refused.1);
+    assert_eq!(store.get_one(&refused.0.key).await.expect("reads are served"), None, "nothing of it was stored");
+    for (offer, claimed) in &held {
+        assert_eq!(store.get_one(&offer.key).await.expect("reads are served"), claimed.held);
+        // What writes nothing is served, too.
+        assert_eq!(&store.claim_one(offer).await.expect("a repeat"), claimed);
+    }
+    server.config("maxmemory", "0").await;
+    assert!(store.claim_one(&refused.0).await.expect("there is room again").won());
+}
+
+async fn loading() {
+    // Slow only while it loads; nothing at first.
+    let mut server =
+        Server::start(&["--appendonly", "yes", "--appendfsync", "always", "--key-load-delay", "500"]).await;
+    let store = open(&server.url("timeout=20s")).await;
+    let offers: Vec<Offer> = (0..3_000).map(|user| claims(&format!("user-{user}"))).collect();
+    for offers in offers.chunks(500) {
+        store.claim(offers).await.expect("claims");
+    }
+    let probe = &offers[0];
+    let error = 'seen: loop {
+        server.kill();
+        server.restart().await;
+        loop {
+            match store.get_one(&probe.key).await {
+                Err(error) if error.message().contains("loading") => break 'seen error,
+                Err(error) => assert!(error.is_transient(), "{error}"),
+                // It was done before anybody asked; another time, then.
+                Ok(held) => break assert!(held.is_some(), "absence for what is held"),
+            }
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    server.config("key-load-delay", "0").await;
+    eventually("service without a restart", async || store.get_one(&probe.key).await.is_ok()).await;
+    for offer in &offers {
+        assert!(store.get_one(&offer.key).await.expect("loaded").is_some_and(|held| held.by == offer.claim));
     }
 }
