@@ -26,9 +26,14 @@ async fn joins(damage: bool) {
     let mut world = World::new().await;
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
     let (mut changed, mut unreadable, mut absent) = (0, 0, 0);
-    for _ in 0..800 * rounds() {
+    for case in 0..1_600 * rounds() {
         let base = time(&mut world.raw).await;
-        let (held, offer) = (held(base), offer(base)).new_tree(&mut runner).expect("a case").current();
+        let (mut held, mut offer) = (held(base), offer(base)).new_tree(&mut runner).expect("a case").current();
+        // Chance makes nearly all of them unusual, and the usual ones have a way of their own.
+        if case % 2 == 0 {
+            held = held.map(|(held, _)| (usual(held), Vec::new()));
+            offer = usually(offer);
+        }
         let mut bytes = held.map(|(held, unknown)| [codec::encode(&held), unknown].concat());
         if damage {
             let hits = vec((any::<prop::sample::Index>(), any::<u8>()), 1..3);
@@ -187,6 +192,14 @@ fn offer(base: u64) -> impl Strategy<Value = Offer> {
         epoch: epoch.saturating_sub(1),
         ..Offer::new(place(), claim, decided_at)
     })
+}
+
+fn usual(held: Assignment) -> Assignment {
+    Assignment { replaced: None, meta_data: None, extra: None, epoch: 0, ..held }
+}
+fn usually(mut offer: Offer) -> Offer {
+    offer.goals.truncate(1);
+    Offer { over: None, meta_data: None, imported: None, epoch: 0, ..offer }
 }
 
 /// Some that are neighbours as numbers of Lua, which has only 53 bits.

@@ -10,7 +10,7 @@ if not ARGV[8] and (ARGV[5] == '' or string.sub(ARGV[5], 1, 5) == '\0\0\0\0\1') 
     local version, tag, length = byte(value, 1, 3)
     local at, is_known, count = (length or 0) + 14, not goal, 0
     local by, eight = byte(value, at - 10, at - 9)
-    if version == 1 and tag == 1 and length > 0 and length < 128 and by == 2 and eight == 8 then
+    if version == 1 and tag == 1 and length and length > 0 and length < 128 and by == 2 and eight == 8 then
       tag, length = byte(value, at, at + 1)
       while tag == 4 and length and length < 128 do
         if sub(value, at + 10, at + length + 1) == goal then
