@@ -78,7 +78,8 @@ pub(crate) fn serve() -> clap::Command {
 /// Which store, and whose part of it.
 #[derive(Clone, Debug, Args)]
 pub struct Place {
-    /// The store, as a URL: file:PATH, redis://…, postgres://…, stayput://host:port, stayput+unix:PATH, memory:
+    /// The store, as a URL: file:PATH, redis://…, postgres://…, mongodb://…, memcached://…, stayput://host:port,
+    /// stayput+unix:PATH, memory:
     #[arg(long, value_name = "URL", env = "STAYPUT_STORE", default_value = "file:./stayput-data")]
     pub store: Hidden,
     /// Account and environment; scopes never meet

@@ -14,6 +14,12 @@ pub const SCHEMES: &[&str] = &[
     "stayput+unix",
     #[cfg(feature = "file")]
     "file",
+    #[cfg(feature = "memcached")]
+    "memcached",
+    #[cfg(feature = "mongodb")]
+    "mongodb",
+    #[cfg(feature = "mongodb")]
+    "mongodb+srv",
     #[cfg(feature = "postgres")]
     "postgres",
     #[cfg(feature = "redis")]
@@ -67,6 +73,10 @@ pub async fn open(url: &str) -> Result<Arc<dyn ScanStore>> {
         }
         #[cfg(feature = "file")]
         "file" => open_file(url)?,
+        #[cfg(feature = "memcached")]
+        "memcached" => Arc::new(crate::backends::Memcached::open(url).await?),
+        #[cfg(feature = "mongodb")]
+        "mongodb" | "mongodb+srv" => Arc::new(crate::backends::Mongodb::open(url).await?),
         #[cfg(feature = "postgres")]
         "postgres" | "postgresql" => Arc::new(Postgres::open(url).await?),
         #[cfg(feature = "redis")]

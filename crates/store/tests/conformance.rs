@@ -19,6 +19,8 @@ const STORES: &[Store] = &[
     Store { name: "redis_cluster", offers: Needs::Enumeration, open: || Box::pin(server("REDIS_CLUSTER", "")) },
     Store { name: "redis_sentinel", offers: Needs::Enumeration, open: || Box::pin(server("REDIS_SENTINEL", "")) },
     Store { name: "redis_tls", offers: Needs::Enumeration, open: || Box::pin(server("REDIS_TLS", "")) },
+    Store { name: "mongodb", offers: Needs::Enumeration, open: || Box::pin(server("MONGODB", "?timeout=20s")) },
+    Store { name: "memcached", offers: Needs::Claims, open: || Box::pin(server("MEMCACHED", "&timeout=20s")) },
     Store { name: "metrics", offers: Needs::Enumeration, open: || Box::pin(metered()) },
     Store { name: "near_cache", offers: Needs::Enumeration, open: || Box::pin(near_cache(Duration::from_secs(3_600))) },
     Store { name: "near_cache_old", offers: Needs::Enumeration, open: || Box::pin(near_cache(Duration::ZERO)) },

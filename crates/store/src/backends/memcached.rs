@@ -1,0 +1,294 @@
+//! Assignments in Memcached 1.6 or newer, where it is accepted that some are lost: `memcached://a,b,c?evictable=accepted`.
+//!
+//! Memcached is a cache: when its memory is full it throws away what was not asked for lately, and a restart empties it. A
+//! user whose assignment is gone is assigned anew: if the campaign has changed since, to another variation, and goals that
+//! were counted count again. That costs an experiment its meaning little by little and unseen, so the store opens only if
+//! the URL accepts it, and then counts: evictions are watched, logged, and told by [`Memcached::evicted`].
+//!
+//! | event | what is lost |
+//! |---|---|
+//! | memory is full (`-m`) | assignments that were not read lately, for ever; they may be won by somebody else |
+//! | a node's process ends, however | everything on that node |
+//! | a node cannot be reached | nothing; its users get errors until it is back, and none is looked for elsewhere |
+//! | a node is added to or taken from the URL | the users whose place it is now, about one in as many as there are nodes; the others stay |
+//! | two clients have different nodes in their URLs | for users whose place differs **two winners are possible** |
+//!
+//! All of a user lives on one node, which the names of the nodes and of the user say and nothing else. Names of values are
+//! hashes, since Memcached's keys are short; the whole key is in the value and compared. Claims replace the version that
+//! they read (CAS). What would need a list of what is there, [`ScanStore`], is refused: Memcached has none.
+//!
+//! | option | meaning |
+//! |---|---|
+//! | `evictable` | must be `accepted` |
+//! | `prefix` | what names of values begin with; `stayput:` |
+//! | `timeout` | how long an operation may take; 1s |
+//! | `connect` | how long it may take to make a connection; 500ms |
+//!
+//! Neither TLS nor a login: Memcached belongs into a network of its own. The client is ours, in one file: the one crate that
+//! knows versions (memcache 0.21) has them in a module that calls itself experimental, beside a pool of blocking threads.
+mod failure;
+mod node;
+mod place;
+mod watch;
+mod wire;
+
+use crate::{
+    Assignment, AssignmentStore, BoxFuture, Claimed, Clock, Cursor, Entry, Error, ErrorKind, Key, Offer, Page, Result,
+    ScanStore, Scope, StoreUrl, SystemClock, Timestamp, User, distinct,
+};
+use failure::Trouble;
+use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
+use node::Node;
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{sync::Mutex, time};
+use watch::Watch;
+use wire::{Answer, Ask, Found, Instead};
+
+const NAME: &str = "memcached";
+
+/// How many keys of one batch are written at once.
+const AT_ONCE: usize = 16;
+/// How many keys one write asks for: few enough that neither side waits for the other to read.
+const ASKED: usize = 100;
+/// Values go away this much later than they end, so that clocks may differ.
+const LATER: Duration = Duration::from_secs(300);
+
+/// A client of some nodes.
+#[derive(Debug)]
+pub struct Memcached {
+    nodes: Arc<Vec<Node>>,
+    watch: Arc<Watch>,
+    /// Those who lost a race go on one after another, as far as they are in this process. One for some keys, not for one.
+    queues: [Mutex<()>; 64],
+    prefix: String,
+    timeout: Duration,
+}
+
+impl Memcached {
+    /// Makes sure that losing assignments is accepted, and that the nodes that answer can do what is needed.
+    pub async fn open(mut url: StoreUrl) -> Result<Self> {
+        let accepted = url.option("evictable");
+        let timeout = url.duration("timeout")?.unwrap_or(Duration::from_secs(1));
+        let connect = url.duration("connect")?.unwrap_or(Duration::from_millis(500));
+        let prefix = url.option("prefix").unwrap_or_else(|| "stayput:".to_owned());
+        if prefix.len() > 128 || prefix.bytes().any(|byte| !byte.is_ascii_graphic()) {
+            return Err(Error::invalid("prefix", "prefix must be at most 128 letters of ASCII without spaces"));
+        }
+        let names = names(&url)?;
+        url.finish(&["retention", "evictable", "prefix", "timeout", "connect"])?;
+        match accepted.as_deref() {
+            Some("accepted") => {}
+            Some(_) => return Err(Error::invalid("evictable", "evictable can only be accepted: ?evictable=accepted")),
+            None => {
+                let message = "Memcached throws assignments away when its memory is full and when it restarts: those users \
+                               may change their variation, and their conversions count again. If that is acceptable, say \
+                               so with ?evictable=accepted";
+                return Err(Error::new(ErrorKind::Refused, NAME, message));
+            }
+        }
+        let nodes: Vec<Node> = names.into_iter().map(|name| Node::new(name, connect)).collect();
+        let nodes = Arc::new(nodes);
+        check(&nodes, timeout).await?;
+        let watch = Watch::start(&nodes).await;
+        Ok(Self { nodes, watch, queues: std::array::from_fn(|_| Mutex::default()), prefix, timeout })
+    }
+    /// How many values the nodes have thrown away for want of memory since this store was opened, ours or not. They are
+    /// asked now; every half minute they are asked anyway, and losses are logged.
+    pub async fn evicted(&self) -> u64 {
+        self.watch.look().await
+    }
+
+    fn bounded<'a, T: 'a>(&'a self, work: impl Future<Output = Result<T>> + Send + 'a) -> BoxFuture<'a, Result<T>> {
+        Box::pin(async move {
+            match time::timeout(self.timeout, work).await {
+                Ok(done) => done,
+                Err(_) => {
+                    self.nodes.iter().for_each(Node::forget);
+                    Err(Error::new(ErrorKind::Timeout, NAME, format!("no answer within {:?}", self.timeout)))
+                }
+            }
+        })
+    }
+    fn node(&self, key: &Key) -> Result<&Node> {
+        let node = place::node(&self.nodes, |node| &node.name, key);
+        node.ok_or_else(|| Error::invalid("store", "the URL names no node"))
+    }
+    /// What lies under each of `keys`, all on `node`.
+    async fn find(&self, node: &Node, keys: Vec<&Key>) -> Result<Vec<Option<Found>>> {
+        let mut found = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(ASKED) {
+            let ask = Ask::Get(keys.iter().map(|key| place::name(&self.prefix, key)).collect());
+            match node.exchange(&ask, true).await? {
+                Answer::Found(more) => found.extend(more),
+                _ => return Err(failure::of(Trouble::Strange, &node.name)),
+            }
+        }
+        Ok(found)
+    }
+    async fn find_at(&self, node: &Node, keys: &[Key], places: Vec<usize>) -> Result<(Vec<Option<Found>>, Vec<usize>)> {
+        let asked = places.iter().filter_map(|place| keys.get(*place)).collect();
+        Ok((self.find(node, asked).await?, places))
+    }
+    async fn store(&self, node: &Node, key: &Key, held: &Assignment, instead: Instead) -> Result<bool> {
+        let (name, value, ends) = (place::name(&self.prefix, key), place::value(key, held), ends(held.expires_at));
+        // What names a version may be repeated: if it was stored, the second attempt does not match, and who reads sees.
+        let repeated = instead != Instead::Anything;
+        let answer = node.exchange(&Ask::Set { name, value, ends, instead }, repeated).await?;
+        Ok(matches!(answer, Answer::Done(true)))
+    }
+    async fn claim_one(&self, offer: &Offer) -> Result<Claimed> {
+        if let Some(claimed) = self.attempt(offer).await? {
+            return Ok(claimed);
+        }
+        let mut hasher = DefaultHasher::new();
+        offer.key.hash(&mut hasher);
+        let [first, rest @ ..] = &self.queues;
+        let queue = rest.get(hasher.finish() as usize % self.queues.len()).unwrap_or(first);
+        let _turn = queue.lock().await;
+        // Each time somebody's claim is stored, and the caller's deadline ends the rest.
+        loop {
+            if let Some(claimed) = self.attempt(offer).await? {
+                return Ok(claimed);
+            }
+        }
+    }
+    /// `None` if a rival was faster.
+    async fn attempt(&self, offer: &Offer) -> Result<Option<Claimed>> {
+        let (key, node) = (&offer.key, self.node(&offer.key)?);
+        let found = self.find(node, vec![key]).await?.pop().flatten();
+        let held = found.as_ref().map(|found| place::held(key, &found.value)).transpose()?;
+        let joined = offer.join(held, SystemClock.now());
+        let stored = match joined.claimed.held.as_ref().filter(|_| joined.changed) {
+            None => true,
+            Some(next) => {
+                let instead = found.map_or(Instead::Nothing, |found| Instead::Version(found.version));
+                self.store(node, key, next, instead).await?
+            }
+        };
+        Ok(Some(joined.claimed).filter(|_| stored))
+    }
+    async fn put_one(&self, entry: &Entry) -> Result<()> {
+        self.store(self.node(&entry.key)?, &entry.key, &entry.assignment, Instead::Anything).await.map(drop)
+    }
+    async fn remove_one(&self, key: &Key) -> Result<()> {
+        let ask = Ask::Delete(place::name(&self.prefix, key));
+        self.node(key)?.exchange(&ask, false).await.map(drop)
+    }
+}
+
+/// The nodes, as the URL spells them, each with its port.
+fn names(url: &StoreUrl) -> Result<Vec<String>> {
+    let wrong = |rule| Error::invalid("store", format!("{rule}: memcached://host:11211,host,[::1]?evictable=accepted"));
+    let hosts = url.place().strip_prefix("//").ok_or_else(|| wrong("two slashes follow the scheme"))?;
+    let hosts = hosts.strip_suffix('/').unwrap_or(hosts);
+    if hosts.contains(['@', '/']) {
+        return Err(wrong("Memcached has neither logins nor databases"));
+    }
+    let mut names: Vec<String> = Vec::new();
+    for host in hosts.split(',') {
+        let (name, port) = match host.rsplit_once(':') {
+            Some((name, port)) if !port.ends_with(']') => (name, port.parse().ok()),
+            _ => (host, Some(11_211u16)),
+        };
+        let Some(port) = port.filter(|_| !name.is_empty()) else { return Err(wrong("each node is host or host:port")) };
+        let name = format!("{}:{port}", name.to_ascii_lowercase());
+        match names.contains(&name) {
+            true => return Err(wrong("a node is named once")),
+            false => names.push(name),
+        }
+    }
+    Ok(names)
+}
+
+/// One node at least must answer: those that do not are told of, and their users get errors until they do.
+async fn check(nodes: &[Node], within: Duration) -> Result<()> {
+    let mut last = Ok(());
+    let mut answered = false;
+    for node in nodes {
+        match time::timeout(within, node.exchange(&Ask::Hello, true)).await {
+            Ok(Ok(Answer::Done(true))) => answered = true,
+            Ok(Ok(_)) => return Err(failure::of(Trouble::Strange, &node.name)),
+            Ok(Err(error)) if error.kind() == ErrorKind::Refused => return Err(error),
+            Ok(Err(error)) => last = Err(error),
+            Err(_) => last = Err(failure::of(Trouble::Connect, &node.name)),
+        }
+        if let Err(error) = &last {
+            tracing::warn!("a node does not answer, and its users get errors until it does: {error}");
+        }
+    }
+    if answered { Ok(()) } else { last }
+}
+
+/// When a value goes away, in seconds since 1970: never, if that is beyond what Memcached can count.
+fn ends(expires_at: Option<Timestamp>) -> u64 {
+    let ends = expires_at.map(|end| end.plus(LATER).as_millis() / 1_000);
+    ends.filter(|seconds| *seconds < i32::MAX as u64).unwrap_or(0)
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl AssignmentStore for Memcached {
+    fn get<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Assignment>>>> {
+        self.bounded(async move {
+            let mut by_node: HashMap<&str, (&Node, Vec<usize>)> = HashMap::new();
+            for (place, key) in keys.iter().enumerate() {
+                let node = self.node(key)?;
+                by_node.entry(&node.name).or_insert((node, Vec::new())).1.push(place);
+            }
+            let asks: Vec<_> = by_node.into_values().map(|(node, places)| self.find_at(node, keys, places)).collect();
+            let (answers, now) = (try_join_all(asks).await?, SystemClock.now());
+            let mut held: Vec<Option<Assignment>> = vec![None; keys.len()];
+            for (found, place) in answers.into_iter().flat_map(|(found, places)| found.into_iter().zip(places)) {
+                if let (Some(found), Some(key), Some(held)) = (found, keys.get(place), held.get_mut(place)) {
+                    *held = Some(place::held(key, &found.value)?).filter(|held| held.is_live(now));
+                }
+            }
+            Ok(held)
+        })
+    }
+    fn claim<'a>(&'a self, offers: &'a [Offer]) -> BoxFuture<'a, Result<Vec<Claimed>>> {
+        self.bounded(async move {
+            distinct(offers.iter().map(|offer| &offer.key))?;
+            let claims: Vec<_> = offers.iter().map(|offer| self.claim_one(offer)).collect();
+            stream::iter(claims).buffered(AT_ONCE).try_collect().await
+        })
+    }
+    fn put<'a>(&'a self, entries: &'a [Entry]) -> BoxFuture<'a, Result<()>> {
+        self.bounded(async move {
+            distinct(entries.iter().map(|entry| &entry.key))?;
+            let puts: Vec<_> = entries.iter().map(|entry| self.put_one(entry)).collect();
+            stream::iter(puts).buffer_unordered(AT_ONCE).try_collect().await
+        })
+    }
+    fn remove<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<()>> {
+        self.bounded(async move {
+            distinct(keys)?;
+            let removals: Vec<_> = keys.iter().map(|key| self.remove_one(key)).collect();
+            stream::iter(removals).buffer_unordered(AT_ONCE).try_collect().await
+        })
+    }
+    fn flush(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { Ok(()) }) // nothing is kept back here, and nothing is durable there
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl ScanStore for Memcached {
+    fn user<'a>(&'a self, _: &'a User) -> BoxFuture<'a, Result<Vec<Entry>>> {
+        refuse("it cannot list what a user has: ask for one campaign at a time")
+    }
+    fn erase<'a>(&'a self, _: &'a User) -> BoxFuture<'a, Result<u64>> {
+        refuse("it cannot list what a user has, and so not erase it: remove one campaign at a time")
+    }
+    fn scan<'a>(&'a self, _: Option<&'a Scope>, _: Option<&'a Cursor>, _: usize) -> BoxFuture<'a, Result<Page>> {
+        refuse("it cannot list what it holds, and so not be exported")
+    }
+}
+
+fn refuse<'a, T: Send + 'a>(what: &'static str) -> BoxFuture<'a, Result<T>> {
+    Box::pin(async move { Err(Error::new(ErrorKind::Refused, NAME, what)) })
+}

@@ -1,0 +1,171 @@
+//! Memcached's meta protocol, as much of it as claims need: get with a version, store if that is still it, delete.
+use super::failure::{self, Trouble};
+use crate::Result;
+use std::time::Duration;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream},
+    net::TcpStream,
+    time::timeout,
+};
+
+/// Longer answers than any of ours: what speaks like that is no Memcached.
+const LINE: u64 = 1_024;
+/// The largest value that is read; servers hold 1 MB unless told otherwise.
+const VALUE: usize = 64 << 20;
+
+/// A connection on which one exchange follows another.
+#[derive(Debug)]
+pub(super) struct Wire(BufStream<TcpStream>);
+
+/// What is stored, and the version by which it can be replaced.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) version: u64,
+    pub(super) value: Vec<u8>,
+}
+
+/// What a value is to replace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Instead {
+    /// Nothing: it is the first.
+    Nothing,
+    Version(u64),
+    Anything,
+}
+
+/// One question, whole, so that it can be asked again.
+#[derive(Debug)]
+pub(super) enum Ask {
+    Get(Vec<String>),
+    Set {
+        name: String,
+        value: Vec<u8>,
+        ends: u64,
+        instead: Instead,
+    },
+    Delete(String),
+    /// How many values were thrown away for want of memory, and for how many seconds the node has been up.
+    Evictions,
+    /// Whether it speaks the meta protocol: 1.6 and later do.
+    Hello,
+}
+
+/// What comes back, by the kind of question.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Found(Vec<Option<Found>>),
+    Done(bool),
+    Evictions { evictions: u64, uptime: u64 },
+}
+
+impl Wire {
+    pub(super) async fn ask(&mut self, ask: &Ask) -> Result<Answer, Trouble> {
+        match ask {
+            Ask::Get(names) => self.get(names).await.map(Answer::Found),
+            Ask::Set { name, value, ends, instead } => self.set(name, value, *ends, *instead).await.map(Answer::Done),
+            Ask::Delete(name) => self.delete(name).await.map(Answer::Done),
+            Ask::Evictions => self.stats().await,
+            Ask::Hello => self.speaks_meta().await.map(Answer::Done),
+        }
+    }
+    pub(super) async fn connect(address: &str, within: Duration) -> Result<Self, Trouble> {
+        let stream = timeout(within, TcpStream::connect(address)).await.map_err(|_| Trouble::Connect)?;
+        let stream = stream.map_err(|_| Trouble::Connect)?;
+        stream.set_nodelay(true).map_err(|_| Trouble::Lost)?;
+        Ok(Self(BufStream::new(stream)))
+    }
+
+    /// Values of `keys`, asked for in one write.
+    async fn get(&mut self, keys: &[String]) -> Result<Vec<Option<Found>>, Trouble> {
+        let asked: String = keys.iter().map(|key| format!("mg {key} v c\r\n")).collect();
+        self.send(&[asked.as_bytes()]).await?;
+        let mut found = Vec::with_capacity(keys.len());
+        for _ in keys {
+            found.push(self.value().await?);
+        }
+        Ok(found)
+    }
+    /// Whether `value` was stored; not, if there is something else than it was to replace.
+    async fn set(&mut self, key: &str, value: &[u8], ends: u64, instead: Instead) -> Result<bool, Trouble> {
+        let condition = match instead {
+            Instead::Nothing => " ME".to_owned(),
+            Instead::Version(version) => format!(" C{version}"),
+            Instead::Anything => String::new(),
+        };
+        let command = format!("ms {key} {} T{ends}{condition}\r\n", value.len());
+        self.send(&[command.as_bytes(), value, b"\r\n"]).await?;
+        let answer = self.line().await?;
+        match answer.split(' ').next() {
+            Some("HD") => Ok(true),
+            Some("NS" | "EX" | "NF") => Ok(false),
+            _ => Err(failure::answered(&answer)),
+        }
+    }
+    /// Whether there was something to delete.
+    async fn delete(&mut self, key: &str) -> Result<bool, Trouble> {
+        self.send(&[format!("md {key}\r\n").as_bytes()]).await?;
+        let answer = self.line().await?;
+        match answer.split(' ').next() {
+            Some("HD") => Ok(true),
+            Some("NF") => Ok(false),
+            _ => Err(failure::answered(&answer)),
+        }
+    }
+    async fn stats(&mut self) -> Result<Answer, Trouble> {
+        self.send(&[b"stats\r\n"]).await?;
+        let (mut evictions, mut uptime) = (0, 0);
+        loop {
+            let answer = self.line().await?;
+            let mut words = answer.split(' ');
+            let number = |word: Option<&str>| word.and_then(|word| word.parse().ok()).unwrap_or(0);
+            match (words.next(), words.next()) {
+                (Some("END"), _) => return Ok(Answer::Evictions { evictions, uptime }),
+                (Some("STAT"), Some("evictions")) => evictions = number(words.next()),
+                (Some("STAT"), Some("uptime")) => uptime = number(words.next()),
+                (Some("STAT"), _) => {}
+                _ => return Err(failure::answered(&answer)),
+            }
+        }
+    }
+    async fn speaks_meta(&mut self) -> Result<bool, Trouble> {
+        self.send(&[b"mn\r\n"]).await?;
+        Ok(self.line().await? == "MN")
+    }
+
+    async fn value(&mut self) -> Result<Option<Found>, Trouble> {
+        let answer = self.line().await?;
+        let mut words = answer.split(' ');
+        match words.next() {
+            Some("EN") => return Ok(None),
+            Some("VA") => {}
+            _ => return Err(failure::answered(&answer)),
+        }
+        let length = words.next().and_then(|word| word.parse().ok()).filter(|length| *length <= VALUE);
+        let version = words.find_map(|word| word.strip_prefix('c')?.parse().ok());
+        let (Some(length), Some(version)) = (length, version) else { return Err(Trouble::Strange) };
+        let mut value = vec![0; length + 2];
+        self.0.read_exact(&mut value).await.map_err(|_| Trouble::Lost)?;
+        match value.ends_with(b"\r\n") {
+            true => value.truncate(length),
+            false => return Err(Trouble::Strange),
+        }
+        Ok(Some(Found { version, value }))
+    }
+    async fn send(&mut self, parts: &[&[u8]]) -> Result<(), Trouble> {
+        for part in parts {
+            self.0.write_all(part).await.map_err(|_| Trouble::Lost)?;
+        }
+        self.0.flush().await.map_err(|_| Trouble::Lost)
+    }
+    /// Without its end.
+    async fn line(&mut self) -> Result<String, Trouble> {
+        let mut line = Vec::new();
+        let mut limited = (&mut self.0).take(LINE);
+        limited.read_until(b'\n', &mut line).await.map_err(|_| Trouble::Lost)?;
+        match line.strip_suffix(b"\r\n") {
+            Some(line) => String::from_utf8(line.to_vec()).map_err(|_| Trouble::Strange),
+            None if line.len() as u64 >= LINE => Err(Trouble::Strange),
+            None => Err(Trouble::Lost),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Claims: create what is missing, change exactly what was read, and start over where a rival was faster.
+use super::{AT_ONCE, corrupt, document, failure, link::Documents};
+use crate::{Claimed, Clock, Key, Offer, Result, SystemClock};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use mongodb::bson::{Document, doc};
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
+};
+use tokio::sync::Mutex;
+
+/// An offer that has no answer yet, and where that belongs.
+#[derive(Clone, Copy)]
+struct Ask<'a> {
+    place: usize,
+    offer: &'a Offer,
+}
+
+/// What is to be written, in place of what.
+struct Write<'a> {
+    ask: Ask<'a>,
+    claimed: Claimed,
+    read: Option<Document>,
+    next: Document,
+}
+
+/// Those who lost a race for a document go on one after another, as far as they are in this process: if each tried again
+/// at once, a thousand claims of one key would take a million operations. There is one of these for some keys, not for
+/// one.
+#[derive(Debug)]
+pub(super) struct Queues([Mutex<()>; 64]);
+
+impl Default for Queues {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Mutex::default()))
+    }
+}
+
+/// Joins each of `offers` with what is held; the caller has seen to it that their keys differ.
+pub(super) async fn claim(documents: &Documents, queues: &Queues, offers: &[Offer]) -> Result<Vec<Claimed>> {
+    let mut answers: Vec<(usize, Claimed)> = Vec::with_capacity(offers.len());
+    let asks: Vec<Ask<'_>> = offers.iter().enumerate().map(|(place, offer)| Ask { place, offer }).collect();
+    for ask in attempt(documents, &asks, &mut answers).await? {
+        let _turn = queues.of(&ask.offer.key).lock().await;
+        // Each time somebody's claim is stored, and the caller's deadline ends the rest.
+        while !attempt(documents, &[ask], &mut answers).await?.is_empty() {}
+    }
+    answers.sort_unstable_by_key(|(place, _)| *place);
+    Ok(answers.into_iter().map(|(_, claimed)| claimed).collect())
+}
+
+/// What lies under each of `keys`.
+pub(super) async fn find(documents: &Documents, keys: &[&Key]) -> Result<HashMap<Key, Document>> {
+    let found: Vec<Document> = match keys {
+        [] => Vec::new(),
+        [key] => failure::done(documents.find_one(document::place(key)).await)?.into_iter().collect(),
+        [first, rest @ ..] => {
+            let same = |key: &&Key| (key.user(), key.kind()) == (first.user(), first.kind());
+            let filter = match rest.iter().all(same) {
+                true => {
+                    let mut filter = document::place(first);
+                    let campaigns: Vec<&str> = keys.iter().map(|key| key.campaign()).collect();
+                    filter.insert("campaignKey", doc! { "$in": campaigns });
+                    filter
+                }
+                false => doc! { "$or": keys.iter().map(|key| document::place(key)).collect::<Vec<_>>() },
+            };
+            failure::done(failure::done(documents.find(filter).await)?.try_collect().await)?
+        }
+    };
+    let mut under = HashMap::with_capacity(found.len());
+    for found in found {
+        let key = document::key(&found)?;
+        if !keys.contains(&&key) {
+            return Err(failure::collation());
+        }
+        if under.insert(key, found).is_some() {
+            return Err(corrupt("there are two documents for one key: was the unique index dropped?"));
+        }
+    }
+    Ok(under)
+}
+
+/// Adds the answers that there are; gives back the asks that lost a race.
+async fn attempt<'a>(
+    documents: &Documents,
+    asks: &[Ask<'a>],
+    answers: &mut Vec<(usize, Claimed)>,
+) -> Result<Vec<Ask<'a>>> {
+    let keys: Vec<&Key> = asks.iter().map(|ask| &ask.offer.key).collect();
+    let (mut found, now) = (find(documents, &keys).await?, SystemClock.now());
+    let (mut creations, mut replacements) = (Vec::new(), Vec::new());
+    for ask in asks {
+        let key = &ask.offer.key;
+        let read = found.remove(key);
+        let joined = ask.offer.join(read.as_ref().map(document::assignment).transpose()?, now);
+        match joined.claimed.held.as_ref().filter(|_| joined.changed) {
+            None => answers.push((ask.place, joined.claimed)),
+            Some(held) => {
+                let next = document::of(key, held);
+                let write = Write { ask: *ask, claimed: joined.claimed, read, next };
+                if write.read.is_none() { creations.push(write) } else { replacements.push(write) }
+            }
+        }
+    }
+    let created = create(documents, &creations).await?;
+    let replaced: Vec<_> = replacements.iter().map(|write| replace(documents, write)).collect();
+    let replaced: Vec<bool> = stream::iter(replaced).buffered(AT_ONCE).try_collect().await?;
+    let mut lost = Vec::new();
+    for (write, won) in creations.into_iter().zip(created).chain(replacements.into_iter().zip(replaced)) {
+        if won { answers.push((write.ask.place, write.claimed)) } else { lost.push(write.ask) }
+    }
+    Ok(lost)
+}
+
+/// Whether each was the first.
+async fn create(documents: &Documents, writes: &[Write<'_>]) -> Result<Vec<bool>> {
+    match writes {
+        [] => Ok(Vec::new()),
+        [write] => match documents.insert_one(&write.next).await {
+            Ok(_) => Ok(vec![true]),
+            Err(error) if failure::is_duplicate(&error) => Ok(vec![false]),
+            Err(error) => Err(failure::of(&error)),
+        },
+        writes => {
+            let mut created = vec![true; writes.len()];
+            if let Err(error) = documents.insert_many(writes.iter().map(|write| &write.next)).ordered(false).await {
+                for late in failure::duplicates(&error)? {
+                    created.get_mut(late).into_iter().for_each(|created| *created = false);
+                }
+            }
+            Ok(created)
+        }
+    }
+}
+
+/// Whether the document was still as it was read: whatever changed it since, a hand with the shell too, this does not
+/// match. Fields that are not ours are left alone.
+async fn replace(documents: &Documents, write: &Write<'_>) -> Result<bool> {
+    let (read, next) = (write.read.clone().unwrap_or_default(), &write.next);
+    let (filter, update) = (document::unchanged(&read), document::change(&read, next));
+    failure::done(documents.update_one(filter, update).await).map(|updated| updated.matched_count == 1)
+}
+
+impl Queues {
+    fn of(&self, key: &Key) -> &Mutex<()> {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let [first, rest @ ..] = &self.0;
+        rest.get(hasher.finish() as usize % self.0.len()).unwrap_or(first)
+    }
+}
