@@ -1,5 +1,5 @@
 //! What the cache counts.
-use super::sync::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// What a near cache did so far, and how large it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

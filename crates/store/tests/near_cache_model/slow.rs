@@ -1,0 +1,67 @@
+//! A store whose questions and answers take time to travel.
+use shuttle::future::yield_now;
+use stayput::{
+    Assignment, AssignmentStore, BoxFuture, ClaimId, Claimed, Cursor, Entry, Error, ErrorKind, Key, Offer, Page,
+    Result, ScanStore, Scope, User, backends::Memory,
+};
+use std::sync::Arc;
+
+/// A claim of this id is applied, and its answer is lost.
+pub(crate) const LOST: u64 = 404;
+
+#[derive(Debug)]
+pub(crate) struct Slow(Arc<Memory>);
+
+impl Slow {
+    pub(crate) fn new(truth: Arc<Memory>) -> Self {
+        Self(truth)
+    }
+}
+
+async fn travelling<T>(work: impl Future<Output = T>) -> T {
+    yield_now().await;
+    let answer = work.await;
+    yield_now().await;
+    answer
+}
+
+impl AssignmentStore for Slow {
+    fn get<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Assignment>>>> {
+        Box::pin(travelling(self.0.get(keys)))
+    }
+    fn claim<'a>(&'a self, offers: &'a [Offer]) -> BoxFuture<'a, Result<Vec<Claimed>>> {
+        Box::pin(async move {
+            let claimed = travelling(self.0.claim(offers)).await;
+            match offers.iter().any(|offer| offer.claim == ClaimId(LOST)) {
+                true => Err(Error::new(ErrorKind::Timeout, "slow", "the answer is lost")),
+                false => claimed,
+            }
+        })
+    }
+    fn put<'a>(&'a self, entries: &'a [Entry]) -> BoxFuture<'a, Result<()>> {
+        Box::pin(travelling(self.0.put(entries)))
+    }
+    fn remove<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<()>> {
+        Box::pin(travelling(self.0.remove(keys)))
+    }
+    fn flush(&self) -> BoxFuture<'_, Result<()>> {
+        self.0.flush()
+    }
+}
+
+impl ScanStore for Slow {
+    fn user<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<Vec<Entry>>> {
+        Box::pin(travelling(self.0.user(user)))
+    }
+    fn erase<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(travelling(self.0.erase(user)))
+    }
+    fn scan<'a>(
+        &'a self,
+        scope: Option<&'a Scope>,
+        after: Option<&'a Cursor>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page>> {
+        self.0.scan(scope, after, limit)
+    }
+}
