@@ -5,8 +5,13 @@ use crate::{
     load::{Load, Working},
     metrics::Metrics,
 };
-use stayput::{Clock, Key, Kind, Result, ScanStore, Scope, Stack, StackOptions, SystemClock, layers::Gate, stack};
+use stayput::{
+    Changes, Clock, Feed, Key, Kind, Result, ScanStore, Scope, Stack, StackOptions, SystemClock,
+    layers::{Announced, Gate, NearCache, NearCacheOptions},
+    stack,
+};
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// A store, what requests do not say themselves, and what bounds them.
 #[derive(Clone, Debug)]
@@ -18,17 +23,39 @@ pub struct App {
     pub(crate) limits: Arc<Limits>,
     pub(crate) load: Arc<Load>,
     pub(crate) metrics: Arc<Metrics>,
+    /// What changes, for clients that keep copies.
+    pub(crate) changes: Feed,
+    /// Becomes true at the stop, for answers without end.
+    pub(crate) stopping: Arc<watch::Sender<bool>>,
 }
 
 impl App {
     /// Serves `store` within the default limits; requests that name no scope mean `scope`.
     pub fn new(store: Arc<dyn ScanStore>, scope: Scope) -> Self {
-        Self::built(store, "store", scope, Limits::default(), StackOptions::default())
+        Self::built(store, "store", scope, Limits::default(), StackOptions::default()).announcing()
     }
-    /// Serves `store` as `config` says.
-    pub fn configured(store: Arc<dyn ScanStore>, config: &Config) -> Self {
+    /// Serves `store` as `config` says, and tells clients of its `changes`; where it pushes none, of what goes
+    /// through here.
+    pub fn configured(store: Arc<dyn ScanStore>, changes: Option<Changes>, config: &Config) -> Self {
         let scheme = config.place.store.reveal().split(':').next().unwrap_or_default().to_ascii_lowercase();
-        Self::built(store, &scheme, config.place.scope.clone(), config.limits.clone(), config.outages.stack())
+        let mut app =
+            Self::built(store, &scheme, config.place.scope.clone(), config.limits.clone(), config.outages.stack());
+        let cache = config.cache.near_cache.map(|bytes| {
+            let options = NearCacheOptions::default().bytes(bytes as u64);
+            let options = options.max_age(config.cache.max_age).max_stale(config.cache.max_stale);
+            NearCache::new(app.store.clone(), options)
+        });
+        if let Some(cache) = &cache {
+            app.store = Arc::new(cache.clone());
+            app.metrics.watch_cache(cache.meter());
+        }
+        match changes {
+            Some(changes) => {
+                app.pass_on(changes, cache);
+                app
+            }
+            None => app.announcing(),
+        }
     }
     /// Whether the store answers now: asks it for a key that is never there.
     pub async fn probe(&self) -> Result<()> {
@@ -40,11 +67,38 @@ impl App {
         self.load.enter()
     }
 
+    /// Tells what is written through here.
+    fn announcing(mut self) -> Self {
+        self.store = Arc::new(Announced::new(self.store, self.changes.clone()));
+        self
+    }
+    /// Tells clients only once the cache has forgotten: they ask again at once.
+    fn pass_on(&self, mut changes: Changes, cache: Option<NearCache<Arc<dyn ScanStore>>>) {
+        let feed = self.changes.clone();
+        tokio::spawn(async move {
+            while let Some(change) = changes.next().await {
+                if let Some(cache) = &cache {
+                    cache.hear(&change);
+                }
+                feed.tell(change);
+            }
+        });
+    }
     fn built(backend: Arc<dyn ScanStore>, name: &str, scope: Scope, limits: Limits, outages: StackOptions) -> Self {
         let metrics = Arc::new(Metrics::new(name));
         let load = Arc::new(Load::new(&limits, metrics.clone()));
         let Stack { store, breaker } = stack(backend, metrics.clone(), outages);
         metrics.watch(breaker.clone());
-        Self { store, breaker, scope, clock: Arc::new(SystemClock), limits: Arc::new(limits), load, metrics }
+        Self {
+            store,
+            breaker,
+            scope,
+            clock: Arc::new(SystemClock),
+            limits: Arc::new(limits),
+            load,
+            metrics,
+            changes: Feed::default(),
+            stopping: Arc::new(watch::Sender::new(false)),
+        }
     }
 }

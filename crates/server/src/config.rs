@@ -7,11 +7,13 @@ use clap::{Args, ValueEnum};
 use stayput::{StackOptions, layers::BreakerOptions};
 use std::{path::PathBuf, time::Duration};
 
+mod cache;
 mod file;
 mod read;
 mod secret;
 mod values;
 
+pub use cache::Cache;
 pub(crate) use file::{known, takes_several};
 pub use read::{Settings, read};
 pub use secret::{Hidden, redacted};
@@ -43,6 +45,9 @@ pub struct Config {
     /// What happens when the store fails.
     #[command(flatten)]
     pub outages: Outages,
+    /// What is kept in this process.
+    #[command(flatten)]
+    pub cache: Cache,
     /// What bounds requests.
     #[command(flatten)]
     pub limits: Limits,

@@ -79,7 +79,7 @@ impl Listener {
     /// Answers HTTP/1.1 and h2c until `stop`, lets what is in flight finish (within the limit), and flushes.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> stayput::Result<()> {
         let Self { sockets, app } = self;
-        let (store, drain) = (app.store.clone(), app.limits.drain_time);
+        let (store, drain, endless) = (app.store.clone(), app.limits.drain_time, app.stopping.clone());
         let open = Arc::new(GracefulShutdown::new());
         let (stopping, stopped) = watch::channel(false);
         let serving = Arc::new(Serving { server: server(&app), front: Front::new(app.clone()), app, stop: stopped });
@@ -91,6 +91,7 @@ impl Listener {
         stop.await;
         // Sockets close, and files of Unix sockets go, before anything is waited for.
         accepting.shutdown().await;
+        endless.send_replace(true);
         let _ = stopping.send(true); // there may be no connection to hear it
         if let Some(open) = Arc::into_inner(open)
             && timeout(drain, open.shutdown()).await.is_err()

@@ -46,7 +46,8 @@ async fn serve(mut config: Config, mut settings: Settings, logs: Logs) -> Result
     config.check()?;
     let mut signals = Signals::new()?;
     config.limits.connections = descriptors::connections(config.limits.connections);
-    let app = App::configured(config.place.open().await?, &config);
+    let (store, changes) = config.place.open_followed().await?;
+    let app = App::configured(store, changes, &config);
     app.probe().await?;
     let listener = Listener::bind_all(&config, app).await?;
     eprintln!("listening on {}, store {}", listener.shown(), config.place.store);

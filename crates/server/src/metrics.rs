@@ -1,6 +1,6 @@
 //! What `/metrics` tells. Counting costs a few relaxed additions: nothing is locked, looked up or allocated.
 use prometheus_client::{encoding::text::encode, registry::Registry};
-use stayput::layers::{Gate, Meter, Operation};
+use stayput::layers::{Gate, Meter, NearCacheMeter, NearCacheStats, Operation};
 use stayput::{Claimed, ErrorKind, Outcome};
 use std::{
     sync::{
@@ -37,6 +37,7 @@ pub(crate) struct Metrics {
     new_goals: AtomicU64,
     dropped_goals: AtomicU64,
     breaker: OnceLock<Arc<Gate>>,
+    cache: OnceLock<NearCacheMeter>,
 }
 
 /// What there was too much of.
@@ -80,6 +81,7 @@ impl Metrics {
             new_goals: Default::default(),
             dropped_goals: Default::default(),
             breaker: OnceLock::new(),
+            cache: Default::default(),
         }
     }
     /// Tells of this breaker too.
@@ -108,6 +110,15 @@ impl Metrics {
     /// A connection was closed on a client that was too slow.
     pub(crate) fn closed(&self, why: Closed) {
         add(&self.closed, why as usize, 1);
+    }
+    /// Tells of `cache` too, which counts itself.
+    pub(crate) fn watch_cache(&self, cache: NearCacheMeter) {
+        // There is one.
+        let _ = self.cache.set(cache);
+    }
+    /// What the cache counted, if there is one.
+    fn cache(&self) -> Option<NearCacheStats> {
+        self.cache.get().map(NearCacheMeter::stats)
     }
     /// Everything, as OpenMetrics text.
     pub(crate) fn text(self: &Arc<Self>) -> String {

@@ -46,6 +46,7 @@ const BODIES: [(&str, &str, bool); 4] = [
         routes::user::erase,
         routes::batch::get,
         routes::batch::set,
+        routes::changes::changes,
         routes::transfer::export,
         routes::transfer::import,
         routes::health::live,

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 pub(crate) mod assignment;
 pub(crate) mod batch;
+pub(crate) mod changes;
 pub(crate) mod health;
 mod internal;
 pub(crate) mod transfer;
@@ -27,6 +28,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/users/{*place}", any(users))
         .route("/v1/get", post(batch::get).fallback(only_post))
         .route("/v1/set", post(batch::set).fallback(only_post))
+        .route("/v1/changes", get(changes::changes).fallback(only_get))
         .route("/v1/export", get(transfer::export).fallback(only_get))
         .route("/v1/import", post(transfer::import).fallback(only_post))
         .route("/healthz", get(health::live).fallback(only_get))

@@ -1,4 +1,6 @@
 //! Stores around a store: plain structs with an `inner`; nesting them is the composition.
+#[cfg(feature = "changes")]
+mod announced;
 #[cfg(feature = "breaker")]
 mod breaker;
 #[cfg(feature = "metrics")]
@@ -9,12 +11,14 @@ mod retention;
 #[cfg(feature = "timeout")]
 mod timeout;
 
+#[cfg(feature = "changes")]
+pub use announced::Announced;
 #[cfg(feature = "breaker")]
 pub use breaker::{Breaker, BreakerOptions, BreakerState, Gate};
 #[cfg(feature = "metrics")]
 pub use metrics::{Meter, Metered, Operation};
 #[cfg(feature = "near-cache")]
-pub use near_cache::{NearCache, NearCacheOptions, NearCacheStats, Peek, Seen};
+pub use near_cache::{NearCache, NearCacheMeter, NearCacheOptions, NearCacheStats, Peek, Seen};
 pub use retention::Retention;
 #[cfg(feature = "timeout")]
 pub use timeout::Timeout;

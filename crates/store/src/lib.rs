@@ -7,6 +7,8 @@
 //! Start at [`Offer::join`] (the rule) and [`AssignmentStore`] (the contract); then [`backends`] (where bytes
 //! live), [`layers`] (stores around stores) and `conformance` (what each of them must obey).
 
+#[cfg(feature = "changes")]
+mod changes;
 mod clock;
 mod error;
 mod record;
@@ -27,8 +29,12 @@ pub mod testing;
 #[cfg(feature = "uss")]
 pub mod uss;
 
+#[cfg(feature = "changes")]
+pub use changes::{Change, Changes, Feed};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use error::{Error, ErrorKind, Result};
+#[cfg(all(feature = "changes", feature = "open"))]
+pub use open::open_followed;
 #[cfg(feature = "open")]
 pub use open::{SCHEMES, StoreUrl, open};
 pub use record::{

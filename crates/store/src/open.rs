@@ -1,6 +1,16 @@
 //! A store from one URL: `scheme:place?option=value&…`.
+#[cfg(feature = "memcached")]
+use crate::backends::Memcached;
+#[cfg(feature = "mongodb")]
+use crate::backends::Mongodb;
 #[cfg(feature = "postgres")]
 use crate::backends::Postgres;
+#[cfg(feature = "redis")]
+use crate::backends::Redis;
+#[cfg(feature = "stayput")]
+use crate::backends::Stayput;
+#[cfg(feature = "file")]
+use crate::backends::{File, FileOptions};
 use crate::{Error, Result, ScanStore, backends::Memory, layers::Retention};
 use percent_encoding::percent_decode_str;
 use std::{fmt, sync::Arc, time::Duration};
@@ -49,39 +59,74 @@ pub struct StoreUrl {
 /// Every store takes `?retention=180d`: how long an assignment is kept after it was claimed. A claim that finds less
 /// than half of it left renews it. Without it assignments are kept for ever.
 pub async fn open(url: &str) -> Result<Arc<dyn ScanStore>> {
+    Ok(opened(url).await?.store)
+}
+
+/// Opens the store at `url`, and hears of what others change there from now on, if the store pushes that.
+#[cfg(feature = "changes")]
+pub async fn open_followed(url: &str) -> Result<(Arc<dyn ScanStore>, Option<crate::Changes>)> {
+    let opened = opened(url).await?;
+    Ok((opened.store, (opened.follow)()))
+}
+
+/// A store, and how to hear of changes.
+struct Opened {
+    store: Arc<dyn ScanStore>,
+    #[cfg(feature = "changes")]
+    follow: Box<dyn FnOnce() -> Option<crate::Changes> + Send>,
+}
+
+impl Opened {
+    /// A store that pushes nothing.
+    fn silent(store: impl ScanStore) -> Self {
+        Self {
+            store: Arc::new(store),
+            #[cfg(feature = "changes")]
+            follow: Box::new(|| None),
+        }
+    }
+    /// A store that pushes what `follow` hears.
+    #[cfg(any(feature = "redis", feature = "stayput"))]
+    fn pushing<S: ScanStore>(store: S, follow: fn(&S) -> Option<crate::Changes>) -> Self {
+        let store = Arc::new(store);
+        Self { store: store.clone(), follow: Box::new(move || follow(&store)) }
+    }
+}
+
+async fn opened(url: &str) -> Result<Opened> {
     let mut url = StoreUrl::parse(url)?;
     let retention = url.duration("retention")?;
-    let store: Arc<dyn ScanStore> = match url.scheme() {
+    let opened = match url.scheme() {
         "memory" => {
             url.finish(&["retention"])?;
             if !url.place().is_empty() {
                 return Err(Error::invalid("store", "memory: has no place: each that is opened is another store"));
             }
-            Arc::new(Memory::default())
+            Opened::silent(Memory::default())
         }
         #[cfg(feature = "stayput")]
         "stayput+unix" => {
-            let timeout = url.duration("timeout")?.unwrap_or(crate::backends::Stayput::TIMEOUT);
+            let timeout = url.duration("timeout")?.unwrap_or(Stayput::TIMEOUT);
             url.finish(&["retention", "timeout"])?;
-            Arc::new(crate::backends::Stayput::unix(url.place().as_ref(), timeout)?)
+            Opened::pushing(Stayput::unix(url.place().as_ref(), timeout)?, |store| Some(store.changes()))
         }
         #[cfg(feature = "stayput")]
         "stayput" => {
-            let timeout = url.duration("timeout")?.unwrap_or(crate::backends::Stayput::TIMEOUT);
+            let timeout = url.duration("timeout")?.unwrap_or(Stayput::TIMEOUT);
             url.finish(&["retention", "timeout"])?;
-            Arc::new(crate::backends::Stayput::new(url.host(), timeout)?)
+            Opened::pushing(Stayput::new(url.host(), timeout)?, |store| Some(store.changes()))
         }
         #[cfg(feature = "file")]
-        "file" => open_file(url)?,
+        "file" => Opened::silent(open_file(url)?),
         #[cfg(feature = "memcached")]
-        "memcached" => Arc::new(crate::backends::Memcached::open(url).await?),
+        "memcached" => Opened::silent(Memcached::open(url).await?),
         #[cfg(feature = "mongodb")]
-        "mongodb" | "mongodb+srv" => Arc::new(crate::backends::Mongodb::open(url).await?),
+        "mongodb" | "mongodb+srv" => Opened::silent(Mongodb::open(url).await?),
         #[cfg(feature = "postgres")]
-        "postgres" | "postgresql" => Arc::new(Postgres::open(url).await?),
+        "postgres" | "postgresql" => Opened::silent(Postgres::open(url).await?),
         #[cfg(feature = "redis")]
         "redis" | "rediss" | "redis+cluster" | "rediss+cluster" | "redis+sentinel" | "rediss+sentinel" => {
-            Arc::new(crate::backends::Redis::open(url, retention.is_some()).await?)
+            Opened::pushing(Redis::open(url, retention.is_some()).await?, Redis::changes)
         }
         other => {
             let known: Vec<String> = SCHEMES.iter().map(|scheme| format!("{scheme}:")).collect();
@@ -90,15 +135,14 @@ pub async fn open(url: &str) -> Result<Arc<dyn ScanStore>> {
         }
     };
     Ok(match retention {
-        Some(lasts) => Arc::new(Retention::new(store, lasts)),
-        None => store,
+        Some(lasts) => Opened { store: Arc::new(Retention::new(opened.store, lasts)), ..opened },
+        None => opened,
     })
 }
 
 /// `file:PATH`; `file:///PATH` is understood as well.
 #[cfg(feature = "file")]
-fn open_file(mut url: StoreUrl) -> Result<Arc<dyn ScanStore>> {
-    use crate::backends::{File, FileOptions};
+fn open_file(mut url: StoreUrl) -> Result<File> {
     let mut options = FileOptions::default();
     if let Some(bytes) = url.size("map")? {
         options = options.map(bytes);
@@ -116,7 +160,7 @@ fn open_file(mut url: StoreUrl) -> Result<Arc<dyn ScanStore>> {
     if path.len() != url.place().len() && !path.starts_with('/') {
         return Err(Error::invalid("store", "a folder is given as file:PATH or file:///PATH, without a host"));
     }
-    Ok(Arc::new(File::open(path, options)?))
+    File::open(path, options)
 }
 
 impl StoreUrl {

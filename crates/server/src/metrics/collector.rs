@@ -2,8 +2,9 @@
 use super::{
     Closed, Described, Metrics, OUTCOMES, RESULTS, Refused, Shape,
     describe::{
-        ACCEPTED, ANONYMOUS, BREAKER, BUILD, CLAIMS, CLOSED, CONNECTIONS, DESCRIPTORS, DROPPED_GOALS, IN_FLIGHT,
-        MEMORY, MOST_DESCRIPTORS, NEW_GOALS, OPENED, REFUSED, REQUESTS, STORE,
+        ACCEPTED, ANONYMOUS, BREAKER, BUILD, CACHE, CACHE_BYTES, CACHE_READS, CACHE_USERS, CLAIMS, CLOSED, CONNECTIONS,
+        DESCRIPTORS, DROPPED_GOALS, EVICTIONS, IN_FLIGHT, INVALIDATIONS, MEMORY, MOST_DESCRIPTORS, NEW_GOALS, OPENED,
+        OUTDATED, REFUSED, REQUESTS, STORE,
     },
     process,
 };
@@ -12,7 +13,7 @@ use prometheus_client::{
     encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet},
     metrics::MetricType,
 };
-use stayput::layers::{BreakerState, Gate, Operation};
+use stayput::layers::{BreakerState, Gate, NearCacheStats, Operation};
 use std::{
     fmt,
     sync::{
@@ -44,6 +45,9 @@ impl Collector for Collected {
         if let Some(breaker) = it.breaker.get() {
             self.breaker(to, breaker)?;
         }
+        if let Some(cache) = it.cache() {
+            self.cache(to, cache)?;
+        }
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         begun(to, &BUILD)?.encode_family(&version)?.encode_gauge(&1_i64)?;
         if let Some((resident, anonymous)) = process::memory() {
@@ -69,6 +73,23 @@ impl Collected {
             states.encode_family(&[("state", state.name())])?.encode_gauge(&i64::from(state == now))?;
         }
         begun(to, &OPENED)?.encode_counter::<NoLabelSet, u64, f64>(&breaker.opened(), None)
+    }
+    fn cache(&self, to: &mut DescriptorEncoder<'_>, seen: NearCacheStats) -> fmt::Result {
+        let mut answers = begun(to, &CACHE)?;
+        for (answer, count) in [("hit", seen.hits), ("miss", seen.misses), ("stale", seen.stale)] {
+            let labels = [("answer", answer)];
+            answers.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
+        }
+        for (described, count) in [
+            (CACHE_READS, seen.reads),
+            (INVALIDATIONS, seen.invalidations),
+            (OUTDATED, seen.outdated),
+            (EVICTIONS, seen.evictions),
+        ] {
+            begun(to, &described)?.encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
+        }
+        gauge(to, &CACHE_USERS, signed(seen.users))?;
+        gauge(to, &CACHE_BYTES, signed(seen.bytes))
     }
     /// Operations that never ended so are left out.
     fn store(&self, mut to: MetricEncoder<'_>) -> fmt::Result {

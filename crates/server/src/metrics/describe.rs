@@ -71,6 +71,28 @@ pub(super) const BREAKER: Described = gauge(
 );
 pub(super) const OPENED: Described =
     counter("stayput_breaker_opened", &[], "How often the store was left alone after failures in a row.");
+pub(super) const CACHE: Described = counter(
+    "stayput_near_cache_answers",
+    &["answer"],
+    "Keys read and claims made by how the near cache answered: at once (hit), by asking the store (miss), or with what \
+     it said before because it failed (stale).",
+);
+pub(super) const CACHE_READS: Described = counter(
+    "stayput_near_cache_reads",
+    &[],
+    "Reads of the store by the near cache; fewer than misses where several waited for one.",
+);
+pub(super) const INVALIDATIONS: Described =
+    counter("stayput_near_cache_invalidations", &[], "Users that the near cache forgot because they were changed.");
+pub(super) const OUTDATED: Described = counter(
+    "stayput_near_cache_outdated",
+    &[],
+    "How often everything in the near cache became too old, because changes may have been missed.",
+);
+pub(super) const EVICTIONS: Described =
+    counter("stayput_near_cache_evictions", &[], "Users that made room for others in the near cache.");
+pub(super) const CACHE_USERS: Described = gauge("stayput_near_cache_users", &[], "Users in the near cache.");
+pub(super) const CACHE_BYTES: Described = gauge("stayput_near_cache_bytes", &[], "About what the near cache takes.");
 pub(super) const BUILD: Described = gauge("stayput_build", &["version"], "Always 1; the label tells the version.");
 pub(super) const MEMORY: Described =
     gauge("process_resident_memory_bytes", &[], "Memory of this process, mapped files included.");
@@ -81,7 +103,7 @@ pub(super) const MOST_DESCRIPTORS: Described =
     gauge("process_max_fds", &[], "File descriptors that this process may use.");
 
 /// All of them, in the order in which they are told.
-pub(crate) const DESCRIBED: [Described; 17] = [
+pub(crate) const DESCRIBED: [Described; 24] = [
     REQUESTS,
     IN_FLIGHT,
     CONNECTIONS,
@@ -94,6 +116,13 @@ pub(crate) const DESCRIBED: [Described; 17] = [
     DROPPED_GOALS,
     BREAKER,
     OPENED,
+    CACHE,
+    CACHE_READS,
+    INVALIDATIONS,
+    OUTDATED,
+    EVICTIONS,
+    CACHE_USERS,
+    CACHE_BYTES,
     BUILD,
     MEMORY,
     ANONYMOUS,

@@ -9,6 +9,7 @@ pub(crate) enum Route {
     User,
     Get,
     Set,
+    Changes,
     Export,
     Import,
     Store,
@@ -34,11 +35,12 @@ pub(crate) enum Method {
 #[derive(Debug, Default)]
 pub(super) struct Answers([[[AtomicU64; STATUSES.len()]; METHODS.len()]; ROUTES.len()]);
 
-const ROUTES: [&str; 12] = [
+const ROUTES: [&str; 13] = [
     "/v1/users/{userId}/campaigns/{campaignKey}",
     "/v1/users/{userId}",
     "/v1/get",
     "/v1/set",
+    "/v1/changes",
     "/v1/export",
     "/v1/import",
     "/v1/store",
@@ -70,6 +72,7 @@ impl Route {
         match path {
             "/v1/get" => Self::Get,
             "/v1/set" => Self::Set,
+            "/v1/changes" => Self::Changes,
             "/v1/export" => Self::Export,
             "/v1/import" => Self::Import,
             "/healthz" => Self::Live,

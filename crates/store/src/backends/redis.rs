@@ -18,9 +18,11 @@
 //! With a retention, an index entry stays until later first claims of its bucket come across it.
 //!
 //! Commands that Stayput needs: EVALSHA, EVAL, HGET, HMGET, HGETALL, HSET, HDEL, HLEN, PERSIST, PTTL, PEXPIREAT, EXISTS,
-//! UNLINK, ZADD, ZREM, ZRANDMEMBER, ZLEXCOUNT, ZRANGEBYLEX, TIME, HELLO, and at the start CONFIG GET or INFO.
+//! UNLINK, ZADD, ZREM, ZRANDMEMBER, ZLEXCOUNT, ZRANGEBYLEX, TIME, HELLO, at the start CONFIG GET or INFO,
+//! and for near caches CLIENT TRACKING and PING.
 mod checks;
 mod failure;
+mod follow;
 mod keys;
 mod link;
 mod place;
@@ -29,8 +31,8 @@ mod script;
 mod target;
 
 use crate::{
-    Assignment, AssignmentStore, BoxFuture, Claimed, Cursor, Entry, Error, ErrorKind, Key, Offer, Page, Result,
-    ScanStore, Scope, StoreUrl, User, codec, distinct,
+    Assignment, AssignmentStore, BoxFuture, Changes, Claimed, Cursor, Entry, Error, ErrorKind, Key, Offer, Page,
+    Result, ScanStore, Scope, StoreUrl, User, codec, distinct,
 };
 use failure::failed;
 use keys::{Bucket, Keys, field};
@@ -39,13 +41,17 @@ use place::Place;
 use redis::{Cmd, Value, cmd};
 use scan::{Found, moment, place_of};
 use script::{Call, Scripts, Words, strange, tell_offer};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 const STORE: &str = "redis";
 
 /// A client of one server, of a master behind sentinels, or of a cluster.
 #[derive(Debug)]
 pub struct Redis {
+    place: Arc<Place>,
     link: Link,
     keys: Keys,
     scripts: Scripts,
@@ -64,8 +70,14 @@ impl Redis {
         let place = Place::parse(&mut url)?;
         let link = Link::new(&place)?;
         checks::check(&link, &place, expires).await?;
-        let (keys, scripts) = (Keys::new(place.prefix), Scripts::new());
-        Ok(Self { link, keys, scripts, expires: AtomicBool::new(expires) })
+        let (keys, scripts) = (Keys::new(place.prefix.clone()), Scripts::new());
+        Ok(Self { place: Arc::new(place), link, keys, scripts, expires: AtomicBool::new(expires) })
+    }
+
+    /// What anybody changes from now on; nothing yet if the servers are a cluster. Expiry and what the server throws
+    /// away to make room count as changes.
+    pub fn changes(&self) -> Option<Changes> {
+        follow::follow(&self.place, &self.keys)
     }
 
     /// One HGET or HMGET for keys of one user. What expires is judged by the server's clock, which is asked only if it

@@ -21,6 +21,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::{ops::Range, path::Path, time::Duration};
 
 mod exchange;
+mod follow;
 mod way;
 
 use way::Way;
@@ -32,7 +33,7 @@ const ELEMENTS: usize = 1_000;
 const BYTES: usize = 4 * 1_024 * 1_024;
 
 /// A client of a Stayput server, with a pool of connections.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Stayput {
     client: Client<Way, Full<Bytes>>,
     /// Host and port, or the path of a socket.

@@ -9,8 +9,8 @@
 //! or a removal through the cache is seen at once. Where the store fails, reads are answered with what it said at most
 //! `max_stale` ago.
 use crate::{
-    Assignment, AssignmentStore, BoxFuture, Claimed, Clock, Cursor, Entry, Error, ErrorKind, Key, Offer, Outcome, Page,
-    Result, ScanStore, Scope, SystemClock, Timestamp, User, distinct,
+    Assignment, AssignmentStore, BoxFuture, Change, Changes, Claimed, Clock, Cursor, Entry, Error, ErrorKind, Key,
+    Offer, Outcome, Page, Result, ScanStore, Scope, SystemClock, Timestamp, User, distinct,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -35,6 +35,17 @@ const NAME: &str = "near cache";
 /// Reads that have to ask need a tokio runtime; [`NearCache::peek`] needs none.
 #[derive(Debug)]
 pub struct NearCache<S>(Arc<Asking<S>>);
+
+/// What a cache counts, without the store behind it: for whoever outlives the store or is part of it.
+#[derive(Clone, Debug)]
+pub struct NearCacheMeter(Arc<Keeper>);
+
+impl NearCacheMeter {
+    /// What the cache did so far.
+    pub fn stats(&self) -> NearCacheStats {
+        self.0.stats()
+    }
+}
 
 /// How much is kept, and how long.
 #[derive(Clone, Debug)]
@@ -127,13 +138,36 @@ impl<S> NearCache<S> {
         self.0.keeper.counters.outdated();
         self.0.keeper.outdate();
     }
+    /// Forgets what `change` says.
+    pub fn hear(&self, change: &Change) {
+        match change {
+            Change::User(user) => self.forget(user),
+            Change::Everything => self.outdate(),
+        }
+    }
     /// What it did so far.
     pub fn stats(&self) -> NearCacheStats {
         self.0.keeper.stats()
     }
+    /// Tells the same later.
+    pub fn meter(&self) -> NearCacheMeter {
+        NearCacheMeter(self.0.keeper.clone())
+    }
 }
 
 impl<S: AssignmentStore> NearCache<S> {
+    /// Hears of `changes` for as long as it lives. Needs a tokio runtime.
+    pub fn follow(&self, mut changes: Changes) {
+        let cache = Arc::downgrade(&self.0);
+        tokio::spawn(async move {
+            while let Some(change) = changes.next().await {
+                match cache.upgrade() {
+                    Some(cache) => Self(cache).hear(&change),
+                    None => return,
+                }
+            }
+        });
+    }
     /// [`AssignmentStore::get`], with a mark on what may be outdated.
     pub async fn look(&self, keys: &[Key]) -> Result<Vec<Seen>> {
         self.0.look(keys).await

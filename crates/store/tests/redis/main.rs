@@ -1,5 +1,6 @@
 //! Redis as it fails: against real servers, with a proxy and signals between us and them.
 mod bench;
+mod changes;
 mod differential;
 mod failover;
 mod faults;
@@ -35,6 +36,7 @@ fn main() {
     race::tests(&mut add);
     faults::tests(&mut add);
     failover::tests(&mut add);
+    changes::tests(&mut add);
     urls::tests(&mut add);
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }

@@ -7,7 +7,7 @@
 //!
 //! `BBB` is the user's bucket in three hexadecimal digits: FNV-1a with 64 bits over scope `00` user `00`, its halves
 //! combined by exclusive or, the lowest 12 bits of that. It never changes: `buckets_never_move` holds it.
-use crate::{Key, Result, User, codec};
+use crate::{Key, Kind, Result, Scope, User, codec};
 use redis::cluster_routing::{Route, SlotAddr};
 
 /// How many buckets there are.
@@ -61,6 +61,17 @@ impl Keys {
         key.extend_from_slice(member);
         key
     }
+    /// What all keys begin with.
+    pub(super) fn all(&self) -> Vec<u8> {
+        format!("{}{{", self.prefix).into_bytes()
+    }
+    /// Whose hash `name` is the key of.
+    pub(super) fn user_of(&self, name: &[u8]) -> Option<User> {
+        let rest = name.strip_prefix(self.all().as_slice())?;
+        let member = rest.get(3..)?.strip_prefix(b"}u")?;
+        let any = Key::new(&Scope::default(), Kind::Classic, "u", "c").ok()?;
+        Some(key(member, &field(&any)).ok()?.user().clone())
+    }
     fn of_kind(&self, Bucket(bucket): Bucket, kind: u8) -> Vec<u8> {
         let digit =
             |shift: u16| char::from_digit(u32::from(bucket >> shift & 0xf), 16).map_or(b'0', |digit| digit as u8);
@@ -91,12 +102,24 @@ pub(super) fn key(member: &[u8], field: &[u8]) -> Result<Key> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Scope;
 
     #[test]
     fn buckets_never_move() {
         let bucket = |user: &str| User::new(&Scope::default(), user).map(|user| Bucket::of(&user).0).unwrap();
         assert_eq!(["ada", "grace", "用户-7"].map(bucket), [3534, 3396, 3991]);
+    }
+
+    #[test]
+    fn a_hash_tells_whose_it_is_and_nothing_else_does() {
+        let keys = Keys::new("stayput:".into());
+        for id in ["ada", "用户-7", "}u", "{0ab}u"] {
+            let user = User::new(&Scope::default(), id).unwrap();
+            assert_eq!(keys.user_of(&keys.user(&user)), Some(user.clone()));
+            assert_eq!(keys.user_of(&keys.index(Bucket::of(&user))), None);
+        }
+        for other in ["", "stayput:", "stayput:{", "stayput:{00", "stayput:{0ab}u", "other:{0ab}udefault"] {
+            assert_eq!(keys.user_of(other.as_bytes()), None, "{other}");
+        }
     }
 
     #[test]

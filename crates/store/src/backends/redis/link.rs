@@ -9,7 +9,7 @@ use super::{
 use crate::{Error, ErrorKind, Result};
 use futures_util::future::try_join_all;
 use redis::{
-    Cmd, Pipeline, RedisError, RedisResult, Value,
+    Cmd, Pipeline, ProtocolVersion, RedisError, RedisResult, Value,
     aio::MultiplexedConnection,
     cluster_async::ClusterConnection,
     cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo},
@@ -74,7 +74,8 @@ pub(super) enum Wire {
 impl Link {
     /// Connects nothing yet.
     pub(super) fn new(place: &Place) -> Result<Self> {
-        let target = Target::of(place).map_err(|error| not_connected(&place.spelled(), place.connect, error))?;
+        let target = Target::of(place, ProtocolVersion::RESP2)
+            .map_err(|error| not_connected(&place.spelled(), place.connect, error))?;
         Ok(Self(Arc::new(Shared {
             spelled: place.spelled(),
             timeout: place.timeout,

@@ -1,15 +1,17 @@
 //! What to connect to, in terms of the client library.
 use super::{
     link::Wire,
-    place::{Login, Place, Tls, Topology},
+    place::{Place, Tls, Topology},
 };
 use redis::{
     AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
-    RedisConnectionInfo, RedisError, RedisResult, TlsCertificates, TlsMode,
+    ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError, RedisResult, TlsCertificates, TlsMode,
+    aio::MultiplexedConnection,
     cluster::{ClusterClient, ClusterClientBuilder},
     sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType},
 };
 use std::time::Duration;
+use tokio::sync::mpsc::UnboundedSender;
 
 /// One server, the one that sentinels name, or the nodes of a cluster.
 pub(super) enum Target {
@@ -19,8 +21,8 @@ pub(super) enum Target {
 }
 
 impl Target {
-    /// Checks what can be checked without a network.
-    pub(super) fn of(place: &Place) -> RedisResult<Self> {
+    /// Checks what can be checked without a network. Only RESP3 can push.
+    pub(super) fn of(place: &Place, protocol: ProtocolVersion) -> RedisResult<Self> {
         if place.tls.is_some() {
             // The client library uses the process's provider, and panics if it would have to choose between two. Fails
             // only if the process has chosen already, which is as good.
@@ -29,7 +31,7 @@ impl Target {
         let certificates = place.tls.as_ref().map(Tls::certificates);
         match &place.topology {
             Topology::Alone => {
-                let Some(info) = infos(place, &place.login, place.database)?.pop() else { return Err(no_host()) };
+                let Some(info) = infos(place, protocol, place.database)?.pop() else { return Err(no_host()) };
                 let client = match certificates {
                     Some(certificates) => Client::build_with_tls(info, certificates)?,
                     None => Client::open(info)?,
@@ -37,7 +39,7 @@ impl Target {
                 Ok(Self::Alone(Box::new(client)))
             }
             Topology::Cluster => {
-                let mut builder = ClusterClientBuilder::new(infos(place, &place.login, 0)?)
+                let mut builder = ClusterClientBuilder::new(infos(place, protocol, 0)?)
                     .connection_timeout(place.connect)
                     .response_timeout(place.timeout)
                     .retries(4) // redirections count: one for a slot that moved, one for one that is on its way
@@ -71,8 +73,22 @@ impl Target {
                         .set_client_to_sentinel_tls_mode(TlsMode::Secure)
                         .set_client_to_sentinel_certificates(certificates);
                 }
+                let builder = builder.set_client_to_redis_protocol(protocol);
                 Ok(Self::Sentinel(Box::new(builder.build()?)))
             }
+        }
+    }
+    /// Connects for what the server pushes, which arrives at `sender`; there is no such connection to a cluster.
+    pub(super) async fn follow(
+        &mut self,
+        connect: Duration,
+        sender: UnboundedSender<PushInfo>,
+    ) -> RedisResult<MultiplexedConnection> {
+        let config = AsyncConnectionConfig::new().set_connection_timeout(Some(connect)).set_push_sender(sender);
+        match self {
+            Self::Alone(client) => client.get_multiplexed_async_connection_with_config(&config).await,
+            Self::Sentinel(client) => client.get_async_connection_with_config(&config).await,
+            Self::Cluster(_) => Err((redis::ErrorKind::InvalidClientConfig, "a cluster has many connections").into()),
         }
     }
     /// Connects; `connect` bounds each step.
@@ -94,8 +110,9 @@ impl Tls {
     }
 }
 
-fn infos(place: &Place, login: &Login, database: i64) -> RedisResult<Vec<ConnectionInfo>> {
-    let mut settings = RedisConnectionInfo::default().set_db(database);
+fn infos(place: &Place, protocol: ProtocolVersion, database: i64) -> RedisResult<Vec<ConnectionInfo>> {
+    let mut settings = RedisConnectionInfo::default().set_db(database).set_protocol(protocol);
+    let login = &place.login;
     if let Some(user) = &login.user {
         settings = settings.set_username(user);
     }
