@@ -6,7 +6,7 @@ use crate::{
     request::{Context, Request},
     settings::Settings,
 };
-use stayput::{Assignment, Claimed};
+use stayput::{Assignment, Claimed, Outcome};
 
 /// A decision that knows what its claims found.
 #[derive(Clone, Debug)]
@@ -89,7 +89,9 @@ pub fn settle<'a>(
 /// Whether a claim speaks against the decision: somebody else put the variation there.
 fn is_lost(offer: &Offered<'_>, claim: &Claimed) -> bool {
     let Some(held) = &claim.held else { return false };
-    let stands = offer.forced || (offer.fresh && claim.won()) || (!offer.fresh && *held.variation == *offer.variation);
+    // Spooled, nobody knows yet who was first; what waits on this machine is the best guess.
+    let sure = offer.fresh && claim.outcome != Outcome::Spooled;
+    let stands = offer.forced || (sure && claim.won()) || (!sure && *held.variation == *offer.variation);
     !stands
 }
 

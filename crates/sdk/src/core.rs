@@ -12,7 +12,7 @@ use crate::{
     visit::Visit,
     waiting::{Pending, Waiting},
 };
-use stayput::{AssignmentStore, Claimed, Clock, Error, Offer, Result, Scope};
+use stayput::{AssignmentStore, Claimed, Clock, Error, Offer, Outcome, Result, Scope};
 use stayput_engine::{
     Context, Decision, Event, Held, Keys, Launch, Request, Seen, Settings, Settled, both, decide, keys_needed, settle,
 };
@@ -51,6 +51,22 @@ pub(crate) struct Known<'c, 'a> {
     case: &'c Case<'a>,
     needed: Keys<'a>,
     read: Read,
+}
+
+/// Whether claims were answered by the store, or only spooled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answered {
+    Yes,
+    NotYet,
+}
+
+impl Answered {
+    fn of(claims: &[Claimed]) -> Self {
+        match claims.iter().any(|claim| claim.outcome == Outcome::Spooled) {
+            true => Self::NotYet,
+            false => Self::Yes,
+        }
+    }
 }
 
 impl Core {
@@ -142,7 +158,7 @@ impl Core {
         };
         if !counts_once(&decision) {
             return match self.claim_twice(store, &offers).await {
-                Ok(claims) => Ok(self.settled(known, decision, &offers, claims, store, scope).await),
+                Ok(claims) => Ok(self.settled(known, decision, &offers, claims, store, scope).await.0),
                 Err(error) => self.unconfirmed(failure, error, known, decision),
             };
         }
@@ -151,7 +167,13 @@ impl Core {
         let mut pending = Pending::new(self, waiting);
         match self.claim_twice(store, pending.offers()).await {
             Ok(claims) => {
-                let decision = self.settled(known, decision, pending.offers(), claims, store, scope).await;
+                let settled = self.settled(known, decision, pending.offers(), claims, store, scope).await;
+                let (mut decision, answered) = settled;
+                if answered == Answered::NotYet {
+                    drop(pending);
+                    decision.events.clear(); // they wait
+                    return Ok(decision);
+                }
                 pending.settle();
                 Ok(decision)
             }
@@ -164,7 +186,8 @@ impl Core {
         }
     }
 
-    /// The decision once the claims of its `offers` are answered.
+    /// The decision once the claims of its `offers` are answered, or spooled: then the decision holds as far as anybody
+    /// knows, and which goals are new is told to whoever repeats the claims.
     pub(crate) async fn settled<'a>(
         &self,
         known: &Known<'_, 'a>,
@@ -173,11 +196,15 @@ impl Core {
         claims: Vec<Claimed>,
         store: &dyn AssignmentStore,
         scope: &Scope,
-    ) -> Decision<'a> {
+    ) -> (Decision<'a>, Answered) {
+        let answered = Answered::of(&claims);
         let (again, first) = match known.settle(decision, &claims) {
-            Settled::Done(decision) => return decision,
+            Settled::Done(decision) => return (decision, answered),
             Settled::Again(again, first) => (again, first),
         };
+        if answered == Answered::NotYet {
+            return (again, answered);
+        }
         self.counters.decided_again.add(1);
         let user = known.case.context.user;
         let claimed = match known.read.offers(scope, user, &again.offers, offers, self.clock.now()) {
@@ -186,15 +213,16 @@ impl Core {
         };
         match claimed {
             Ok(second) => {
+                let answered = Answered::of(&second);
                 let (again, claims) = both(again, second, first, claims);
                 match known.settle(again, &claims) {
-                    Settled::Done(decision) | Settled::Again(decision, _) => decision,
+                    Settled::Done(decision) | Settled::Again(decision, _) => (decision, answered),
                 }
             }
             Err(error) => {
                 tracing::warn!(%error, "a variation that these settings do not have was not replaced");
                 self.counters.answered_without_sticking.add(1);
-                again
+                (again, answered)
             }
         }
     }

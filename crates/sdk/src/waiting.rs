@@ -2,11 +2,11 @@
 use crate::{
     backing::{Backing, Read},
     calls::Moment,
-    core::{Case, Core, Known},
+    core::{Answered, Case, Core, Known},
     options::Options,
     queue::Work,
 };
-use stayput::{Error, Offer};
+use stayput::{Error, ErrorKind, Offer};
 use stayput_engine::{Decision, Listed, Request, Settings, Targets};
 use std::sync::Arc;
 
@@ -90,9 +90,13 @@ impl Waiting {
         let known = Known::new(&case, self.read.clone());
         let decision: Decision<'_> = known.decide();
         let claims = core.claim_twice(&**store, &self.offers).await?;
-        let settled = core.settled(&known, decision, &self.offers, claims, &**store, scope).await;
-        core.tell(&case, Some(self.moment), &settled.events);
-        Ok(())
+        match core.settled(&known, decision, &self.offers, claims, &**store, scope).await {
+            (settled, Answered::Yes) => {
+                core.tell(&case, Some(self.moment), &settled.events);
+                Ok(())
+            }
+            (_, Answered::NotYet) => Err(Error::new(ErrorKind::Unavailable, "sdk", "the claim is still spooled")),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
 };
 use stayput::{
     Changes, Clock, Feed, Key, Kind, Result, ScanStore, Scope, Stack, StackOptions, SystemClock,
-    layers::{Announced, Gate, NearCache, NearCacheOptions},
+    layers::{Announced, Gate, NearCache, SpoolQueue},
     stack,
 };
 use std::sync::Arc;
@@ -18,6 +18,8 @@ use tokio::sync::watch;
 pub struct App {
     pub(crate) store: Arc<dyn ScanStore>,
     pub(crate) breaker: Arc<Gate>,
+    pub(crate) spool: Option<Arc<SpoolQueue>>,
+    near_cache: Option<NearCache<Arc<dyn ScanStore>>>,
     pub(crate) scope: Scope,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Arc<Limits>,
@@ -34,28 +36,19 @@ impl App {
     pub fn new(store: Arc<dyn ScanStore>, scope: Scope) -> Self {
         Self::built(store, "store", scope, Limits::default(), StackOptions::default()).announcing()
     }
-    /// Serves `store` as `config` says, and tells clients of its `changes`; where it pushes none, of what goes
-    /// through here.
-    pub fn configured(store: Arc<dyn ScanStore>, changes: Option<Changes>, config: &Config) -> Self {
+    /// Serves `store` as `config` says, opens the spool, and tells clients of the store's `changes`; where it pushes
+    /// none, of what goes through here. Must run inside a tokio runtime.
+    pub fn configured(store: Arc<dyn ScanStore>, changes: Option<Changes>, config: &Config) -> Result<Self> {
         let scheme = config.place.store.reveal().split(':').next().unwrap_or_default().to_ascii_lowercase();
-        let mut app =
-            Self::built(store, &scheme, config.place.scope.clone(), config.limits.clone(), config.outages.stack());
-        let cache = config.cache.near_cache.map(|bytes| {
-            let options = NearCacheOptions::default().bytes(bytes as u64);
-            let options = options.max_age(config.cache.max_age).max_stale(config.cache.max_stale);
-            NearCache::new(app.store.clone(), options)
-        });
-        if let Some(cache) = &cache {
-            app.store = Arc::new(cache.clone());
-            app.metrics.watch_cache(cache.meter());
-        }
-        match changes {
+        let options = StackOptions { near_cache: config.cache.options(), ..config.outages.stack()? };
+        let app = Self::built(store, &scheme, config.place.scope.clone(), config.limits.clone(), options);
+        Ok(match changes {
             Some(changes) => {
-                app.pass_on(changes, cache);
+                app.pass_on(changes);
                 app
             }
             None => app.announcing(),
-        }
+        })
     }
     /// Whether the store answers now: asks it for a key that is never there.
     pub async fn probe(&self) -> Result<()> {
@@ -73,8 +66,8 @@ impl App {
         self
     }
     /// Tells clients only once the cache has forgotten: they ask again at once.
-    fn pass_on(&self, mut changes: Changes, cache: Option<NearCache<Arc<dyn ScanStore>>>) {
-        let feed = self.changes.clone();
+    fn pass_on(&self, mut changes: Changes) {
+        let (feed, cache) = (self.changes.clone(), self.near_cache.clone());
         tokio::spawn(async move {
             while let Some(change) = changes.next().await {
                 if let Some(cache) = &cache {
@@ -84,14 +77,19 @@ impl App {
             }
         });
     }
-    fn built(backend: Arc<dyn ScanStore>, name: &str, scope: Scope, limits: Limits, outages: StackOptions) -> Self {
+    fn built(backend: Arc<dyn ScanStore>, name: &str, scope: Scope, limits: Limits, options: StackOptions) -> Self {
         let metrics = Arc::new(Metrics::new(name));
         let load = Arc::new(Load::new(&limits, metrics.clone()));
-        let Stack { store, breaker } = stack(backend, metrics.clone(), outages);
-        metrics.watch(breaker.clone());
+        let Stack { store, breaker, spool, near_cache } = stack(backend, metrics.clone(), options);
+        metrics.watch(breaker.clone(), spool.clone());
+        if let Some(cache) = &near_cache {
+            metrics.watch_cache(cache.meter());
+        }
         Self {
             store,
             breaker,
+            spool,
+            near_cache,
             scope,
             clock: Arc::new(SystemClock),
             limits: Arc::new(limits),

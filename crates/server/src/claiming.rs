@@ -41,6 +41,8 @@ impl Wish {
 pub(crate) fn answer<'a>(key: &'a Key, claimed: &'a Claimed) -> impl Serialize + 'a {
     let held = claimed.held.as_ref().map(|held| Record::shown(key, held, Default::default()));
     let Claimed { outcome, new_goals, dropped_goals, .. } = claimed;
+    // Which goals of a spooled claim are new is not known yet, and no goals is an answer.
+    let new_goals = Some(new_goals.as_slice()).filter(|_| *outcome != Outcome::Spooled);
     Answer { outcome: *outcome, new_goals, dropped_goals: *dropped_goals, held }
 }
 
@@ -52,11 +54,11 @@ pub(crate) fn answer<'a>(key: &'a Key, claimed: &'a Claimed) -> impl Serialize +
 pub(crate) struct Told {
     #[schema(inline)]
     outcome: Outcomes,
-    /// Those that nobody brought before
-    new_goals: Vec<String>,
+    /// Those that nobody brought before; null if that is not known, because the claim was spooled
+    new_goals: Option<Vec<String>>,
     /// How many were not stored, because an assignment keeps 1000
     dropped_goals: Option<usize>,
-    /// What is held now; null if goals came where nothing is held
+    /// What is held now; null if goals came where nothing is held. If spooled: what will be held if nobody was earlier
     #[schema(value_type = Option<Object>)]
     held: Option<Record>,
 }
@@ -69,13 +71,14 @@ enum Outcomes {
     Replaced,
     Kept,
     Unchanged,
+    Spooled,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer<'a, R> {
     outcome: Outcome,
-    new_goals: &'a [Name],
+    new_goals: Option<&'a [Name]>,
     #[serde(skip_serializing_if = "is_none")]
     dropped_goals: usize,
     held: Option<R>,

@@ -13,6 +13,7 @@ mod bench;
 mod doctor;
 mod generate;
 pub(crate) mod print;
+mod spool;
 mod transfer;
 mod user;
 
@@ -51,6 +52,8 @@ pub enum Command {
     Doctor(doctor::Doctor),
     /// Measure a store or a server
     Bench(bench::Bench),
+    /// Show what waits for the store in a spool, and what could never be stored
+    Spool(spool::Show),
     /// Write what completes this command line in a shell
     Completions(generate::Completions),
     /// Write the manual page
@@ -124,6 +127,7 @@ impl Command {
             Self::Import(import) => import.run().await,
             Self::Doctor(doctor) => doctor.run().await,
             Self::Bench(bench) => bench.run().await,
+            Self::Spool(show) => show.run().await,
             Self::Completions(completions) => completions.run(),
             Self::Man(man) => man.run(),
             Self::Decide(decide) => decide.run(),

@@ -4,8 +4,11 @@
 //! is opened.
 use crate::{endpoint::Endpoint, logs::LevelFilter};
 use clap::{Args, ValueEnum};
-use stayput::{StackOptions, layers::BreakerOptions};
-use std::{path::PathBuf, time::Duration};
+use stayput::{
+    StackOptions,
+    layers::{BreakerOptions, SpoolDisk, SpoolFolder, SpoolOptions},
+};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 mod cache;
 mod file;
@@ -66,6 +69,12 @@ pub struct Outages {
     /// How long it is left alone before one request asks whether it is back
     #[arg(long, value_name = "TIME", env = "STAYPUT_BREAKER_PAUSE", default_value = "1s", value_parser = span)]
     pub breaker_pause: Duration,
+    /// A folder of this machine where claims wait that the store does not answer; without it they fail
+    #[arg(long, value_name = "PATH", env = "STAYPUT_SPOOL", hide_env_values = true)]
+    pub spool: Option<PathBuf>,
+    /// How much may wait there; when it is full, claims are refused
+    #[arg(long, value_name = "SIZE", env = "STAYPUT_SPOOL_LIMIT", default_value = "1GiB", value_parser = size)]
+    pub spool_limit: usize,
 }
 
 /// What is refused, and how long is waited.
@@ -148,11 +157,15 @@ impl Config {
 }
 
 impl Outages {
-    /// How the store's layers are set up.
-    pub(crate) fn stack(&self) -> StackOptions {
+    /// How the store's layers are set up; opens the spool.
+    pub(crate) fn stack(&self) -> stayput::Result<StackOptions> {
         let failures = u32::try_from(self.breaker_failures).unwrap_or(u32::MAX);
         let breaker = BreakerOptions { failures, pause: self.breaker_pause, ..BreakerOptions::default() };
-        StackOptions { timeout: self.store_time, breaker }
+        let spool = self.spool.as_ref().map(|folder| -> stayput::Result<_> {
+            let disk: Arc<dyn SpoolDisk> = Arc::new(SpoolFolder::open(folder)?);
+            Ok((disk, SpoolOptions { limit: self.spool_limit as u64, ..SpoolOptions::default() }))
+        });
+        Ok(StackOptions { timeout: self.store_time, breaker, spool: spool.transpose()?, near_cache: None })
     }
 }
 

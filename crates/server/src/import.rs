@@ -26,6 +26,8 @@ pub(crate) struct Report {
     pub(crate) joined: u64,
     pub(crate) kept: u64,
     pub(crate) unchanged: u64,
+    /// Lines that wait until the store can be reached.
+    pub(crate) spooled: u64,
     /// Stored whatever was held.
     pub(crate) overwritten: u64,
     pub(crate) failed: u64,
@@ -162,6 +164,7 @@ fn counter(outcome: Outcome) -> Counter {
         Outcome::Created => |report| &mut report.created,
         Outcome::Joined => |report| &mut report.joined,
         Outcome::Kept => |report| &mut report.kept,
+        Outcome::Spooled => |report| &mut report.spooled,
         _ => |report| &mut report.unchanged,
     }
 }

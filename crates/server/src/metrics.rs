@@ -1,6 +1,6 @@
 //! What `/metrics` tells. Counting costs a few relaxed additions: nothing is locked, looked up or allocated.
 use prometheus_client::{encoding::text::encode, registry::Registry};
-use stayput::layers::{Gate, Meter, NearCacheMeter, NearCacheStats, Operation};
+use stayput::layers::{Gate, Meter, NearCacheMeter, NearCacheStats, Operation, SpoolQueue};
 use stayput::{Claimed, ErrorKind, Outcome};
 use std::{
     sync::{
@@ -36,7 +36,7 @@ pub(crate) struct Metrics {
     claims: [AtomicU64; OUTCOMES.len()],
     new_goals: AtomicU64,
     dropped_goals: AtomicU64,
-    breaker: OnceLock<Arc<Gate>>,
+    layers: OnceLock<(Arc<Gate>, Option<Arc<SpoolQueue>>)>,
     cache: OnceLock<NearCacheMeter>,
 }
 
@@ -57,8 +57,8 @@ pub(crate) enum Closed {
     Reader,
 }
 
-const OUTCOMES: [Outcome; 5] =
-    [Outcome::Created, Outcome::Joined, Outcome::Replaced, Outcome::Kept, Outcome::Unchanged];
+const OUTCOMES: [Outcome; 6] =
+    [Outcome::Created, Outcome::Joined, Outcome::Replaced, Outcome::Kept, Outcome::Unchanged, Outcome::Spooled];
 const RESULTS: [&str; 6] = ["ok", "corrupt", "invalid", "refused", "timeout", "unavailable"];
 
 /// One more as long as this lives.
@@ -80,13 +80,13 @@ impl Metrics {
             claims: Default::default(),
             new_goals: Default::default(),
             dropped_goals: Default::default(),
-            breaker: OnceLock::new(),
-            cache: Default::default(),
+            layers: OnceLock::new(),
+            cache: OnceLock::new(),
         }
     }
-    /// Tells of this breaker too.
-    pub(crate) fn watch(&self, breaker: Arc<Gate>) {
-        self.breaker.get_or_init(|| breaker);
+    /// Tells of these layers too.
+    pub(crate) fn watch(&self, breaker: Arc<Gate>, spool: Option<Arc<SpoolQueue>>) {
+        self.layers.get_or_init(|| (breaker, spool));
     }
     /// A request is being answered; tells how many are.
     pub(crate) fn request(&self) -> (More<'_>, usize) {

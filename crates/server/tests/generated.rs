@@ -1,8 +1,8 @@
 //! Completions, manual pages, and help that fits a terminal.
 use std::process::Command;
 
-const COMMANDS: [&str; 11] =
-    ["serve", "get", "set", "user", "forget", "export", "import", "doctor", "bench", "completions", "man"];
+const COMMANDS: [&str; 12] =
+    ["serve", "get", "set", "user", "forget", "export", "import", "doctor", "bench", "spool", "completions", "man"];
 
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     // One that serves although it should refuse ends too, and is no exit code that anybody expects.

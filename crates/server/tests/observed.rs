@@ -59,7 +59,8 @@ fn everything(binary: &Binary) -> Vec<Answer> {
 
 #[test]
 fn metrics_are_the_documented_ones_and_count_what_happened() {
-    let binary = Binary::serve("memory:");
+    let spool = tempfile::tempdir().expect("a folder");
+    let binary = Binary::with(&["--store", "memory:", "--spool", &spool.path().display().to_string()], &[]);
     let claims = [
         r#"{"variationName":"A","goalIdentifier":"x"}"#,
         r#"{"variationName":"A","goalIdentifier":"x"}"#,

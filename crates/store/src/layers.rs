@@ -8,6 +8,8 @@ mod metrics;
 #[cfg(feature = "near-cache")]
 mod near_cache;
 mod retention;
+#[cfg(feature = "spool")]
+mod spool;
 #[cfg(feature = "timeout")]
 mod timeout;
 
@@ -20,5 +22,12 @@ pub use metrics::{Meter, Metered, Operation};
 #[cfg(feature = "near-cache")]
 pub use near_cache::{NearCache, NearCacheMeter, NearCacheOptions, NearCacheStats, Peek, Seen};
 pub use retention::Retention;
+#[cfg(all(feature = "spool", feature = "testing"))]
+pub(crate) use spool::weight;
+#[cfg(feature = "spool")]
+pub use spool::{
+    DeadLetter, List, Lock, Locked, NewRow, Of, OnSettled, Row, Spool, SpoolDisk, SpoolFolder, SpoolOptions,
+    SpoolQueue, SpoolStats, Used,
+};
 #[cfg(feature = "timeout")]
 pub use timeout::Timeout;

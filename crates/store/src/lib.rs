@@ -13,7 +13,7 @@ mod clock;
 mod error;
 mod record;
 mod store;
-#[cfg(feature = "breaker")]
+#[cfg(any(feature = "breaker", feature = "spool"))]
 mod sync;
 
 pub mod backends;

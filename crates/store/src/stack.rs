@@ -1,7 +1,10 @@
 //! The layers in the one order that holds, for the server and for whoever uses a store in its own process.
 use crate::{
     ScanStore,
-    layers::{Breaker, BreakerOptions, Gate, Meter, Metered, Timeout},
+    layers::{
+        Breaker, BreakerOptions, Gate, Meter, Metered, NearCache, NearCacheOptions, Spool, SpoolDisk, SpoolOptions,
+        SpoolQueue, Timeout,
+    },
 };
 use std::{sync::Arc, time::Duration};
 
@@ -12,11 +15,15 @@ pub struct StackOptions {
     pub timeout: Duration,
     /// When a store that fails is left alone.
     pub breaker: BreakerOptions,
+    /// Where offers wait that the backend does not answer; nowhere by default, and then such claims fail.
+    pub spool: Option<(Arc<dyn SpoolDisk>, SpoolOptions)>,
+    /// What is kept in this process; nothing by default.
+    pub near_cache: Option<NearCacheOptions>,
 }
 
 impl Default for StackOptions {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(10), breaker: BreakerOptions::default() }
+        Self { timeout: Duration::from_secs(10), breaker: BreakerOptions::default(), spool: None, near_cache: None }
     }
 }
 
@@ -27,14 +34,33 @@ pub struct Stack {
     pub store: Arc<dyn ScanStore>,
     /// Whether the backend is being left alone.
     pub breaker: Arc<Gate>,
+    /// What waits, if there is a spool.
+    pub spool: Option<Arc<SpoolQueue>>,
+    /// What is kept in this process: to peek at, and to tell what others change ([`NearCache::hear`]).
+    pub near_cache: Option<NearCache<Arc<dyn ScanStore>>>,
 }
 
 /// Puts all layers around `backend`, whose operations `meter` is told of; `()` listens to nothing.
+///
+/// With a spool it must run inside a tokio runtime, which then delivers what waits until the store is dropped.
 pub fn stack<M: Meter>(backend: Arc<dyn ScanStore>, meter: Arc<M>, options: StackOptions) -> Stack {
     let store = Metered::new(backend, meter); // innermost: measures the backend, and nothing that is done about it
     let store = Timeout::new(store, options.timeout); // bounds what the backend does not bound itself
     let store = Breaker::new(store, options.breaker); // outside the deadline: what exceeds it counts as a failure
     let breaker = store.gate();
-    let store: Arc<dyn ScanStore> = Arc::new(store);
-    Stack { store, breaker }
+    let (store, spool): (Arc<dyn ScanStore>, _) = match options.spool {
+        Some((disk, options)) => {
+            let (store, replay) = Spool::new(store, disk, options); // outside the breaker: keeps what that turns away
+            tokio::spawn(replay);
+            let queue = store.queue();
+            (Arc::new(store), Some(queue))
+        }
+        None => (Arc::new(store), None),
+    };
+    let near_cache = options.near_cache.map(|options| NearCache::new(store.clone(), options));
+    let store = match &near_cache {
+        Some(cache) => Arc::new(cache.clone()), // outermost: what it answers costs nothing of all that
+        None => store,
+    };
+    Stack { store, breaker, spool, near_cache }
 }

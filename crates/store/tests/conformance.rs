@@ -3,9 +3,18 @@ use stayput::{
     ScanStore, StackOptions,
     backends::{File, FileOptions, Memory},
     conformance::Needs,
-    layers::{Breaker, BreakerOptions, Metered, NearCache, NearCacheOptions, Retention, Timeout},
+    layers::{
+        Breaker, BreakerOptions, Metered, NearCache, NearCacheOptions, Retention, Spool, SpoolDisk, SpoolFolder,
+        SpoolOptions, Timeout,
+    },
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 use suite::{Opened, Store};
 
 #[path = "support/suite.rs"]
@@ -28,6 +37,7 @@ const STORES: &[Store] = &[
     Store { name: "retention", offers: Needs::Enumeration, open: || Box::pin(retention()) },
     Store { name: "timeout", offers: Needs::Enumeration, open: || Box::pin(timeout()) },
     Store { name: "breaker", offers: Needs::Enumeration, open: || Box::pin(breaker()) },
+    Store { name: "spool", offers: Needs::Enumeration, open: || Box::pin(spool()) },
     Store { name: "stack", offers: Needs::Enumeration, open: || Box::pin(stack()) },
     Store { name: "postgres", offers: Needs::Enumeration, open: || Box::pin(server("POSTGRES", "?timeout=20s")) },
     Store { name: "postgres_tls", offers: Needs::Enumeration, open: || Box::pin(postgres_tls()) },
@@ -82,8 +92,37 @@ async fn timeout() -> Result<Opened, String> {
 async fn breaker() -> Result<Opened, String> {
     over_memory(|backend| Breaker::new(backend, BreakerOptions::default()))
 }
+/// Each client is another machine, with a disk of its own.
+async fn spool() -> Result<Opened, String> {
+    let folders = Folders::new()?;
+    let opened = over_memory(|backend| {
+        let (store, replay) = Spool::new(backend, folders.next(), SpoolOptions::default());
+        tokio::spawn(replay);
+        store
+    });
+    Ok(opened?.keeping(folders))
+}
+/// As the server builds it.
 async fn stack() -> Result<Opened, String> {
-    over_memory(|backend| stayput::stack(backend, Arc::new(()), StackOptions::default()).store)
+    let folders = Folders::new()?;
+    let opened = over_memory(|backend| {
+        let spool = Some((folders.next(), SpoolOptions::default()));
+        stayput::stack(backend, Arc::new(()), StackOptions { spool, ..StackOptions::default() }).store
+    });
+    Ok(opened?.keeping(folders))
+}
+
+/// A folder for the spool of each client.
+struct Folders(tempfile::TempDir, AtomicUsize);
+
+impl Folders {
+    fn new() -> Result<Self, String> {
+        Ok(Self(tempfile::tempdir().map_err(|error| error.to_string())?, AtomicUsize::new(0)))
+    }
+    fn next(&self) -> Arc<dyn SpoolDisk> {
+        let folder = self.0.path().join(self.1.fetch_add(1, Ordering::Relaxed).to_string());
+        Arc::new(SpoolFolder::open(folder).expect("a spool"))
+    }
 }
 
 /// A layer around each of two clients of one memory.

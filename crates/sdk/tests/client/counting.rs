@@ -5,10 +5,11 @@ use super::{
 };
 use stayput::{
     ErrorKind,
-    testing::{Operation, Plan},
+    layers::{Spool, SpoolOptions},
+    testing::{ForgetfulDisk, Operation, Plan},
 };
 use stayput_sdk::Queueing;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_eight_workers_whose_answers_get_lost_one_sends_the_conversion() {
@@ -148,4 +149,31 @@ fn parameter<'a>(target: &'a str, name: &str) -> &'a str {
     let query = target.split_once('?').map_or("", |(_, query)| query);
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     pairs.into_iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
+}
+
+#[tokio::test]
+async fn a_conversion_whose_claim_is_spooled_is_sent_once_when_it_is_delivered() {
+    let (collector, backend) = (Collector::start().await, store());
+    let (spool, replay) = Spool::new(backend.clone(), Arc::new(ForgetfulDisk::default()), SpoolOptions::default());
+    tokio::spawn(replay);
+    let spool = Arc::new(spool);
+    let client = client(&settings("B", ""), &collector).store(spool.clone()).start().await.unwrap();
+    client.activate("ab", "u", &plain()).await.unwrap();
+    client.flush_events().await.unwrap();
+    backend.plan(|call| match call.operation {
+        Operation::Claim(_) => Plan::fail(ErrorKind::Unavailable),
+        _ => Plan::pass(),
+    });
+    for _ in 0..3 {
+        client.track("ab", "u", "g", &plain()).await.unwrap();
+    }
+    let sent = || collector.received().into_iter().filter(|call| call.target.contains("/track-goal?")).count();
+    assert_eq!((sent(), client.stats().conversions_waited), (0, 1), "a read shows what waits");
+    backend.plan(|_| Plan::pass());
+    while sent() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    client.flush_events().await.unwrap();
+    assert_eq!((sent(), client.stats().conversions_dropped), (1, 0));
+    assert_eq!(spool.queue().stats().unwrap().waiting, 0);
 }

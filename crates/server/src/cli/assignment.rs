@@ -6,7 +6,7 @@ use crate::{
 };
 use clap::Args;
 use serde_json::{Map, Value};
-use stayput::{Assignment, AssignmentStoreExt, Clock, Error, Key, Kind, Record, SystemClock};
+use stayput::{Assignment, AssignmentStoreExt, Clock, Error, Key, Kind, Outcome, Record, SystemClock};
 
 /// `get USER CAMPAIGN`
 #[derive(Debug, Args)]
@@ -92,7 +92,12 @@ impl Set {
         let mut fields = vec![("outcome", claimed.outcome.name().to_owned())];
         if !self.goals.is_empty() {
             let new: Vec<&str> = claimed.new_goals.iter().map(|goal| goal.as_str()).collect();
-            fields.push(("new goals", if new.is_empty() { "none".into() } else { new.join(", ") }));
+            let shown = match claimed.outcome {
+                Outcome::Spooled => "not known yet".into(),
+                _ if new.is_empty() => "none".into(),
+                _ => new.join(", "),
+            };
+            fields.push(("new goals", shown));
         }
         fields.extend(claimed.held.iter().flat_map(described));
         print::fields(&fields)?;

@@ -111,7 +111,7 @@ impl FromLines {
 }
 
 fn tell(report: &Report) -> Result<()> {
-    let Report { lines, created, joined, kept, unchanged, overwritten, failed, errors } = report;
+    let Report { lines, created, joined, kept, unchanged, spooled, overwritten, failed, errors } = report;
     for error in errors {
         eprintln!("line {}: {}", error.line, error.message());
     }
@@ -125,6 +125,7 @@ fn tell(report: &Report) -> Result<()> {
         ("joined", joined),
         ("kept", kept),
         ("unchanged", unchanged),
+        ("spooled", spooled),
         ("overwritten", overwritten),
         ("failed", failed),
     ];

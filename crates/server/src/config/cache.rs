@@ -1,6 +1,7 @@
 //! The near cache, and how old its answers may be.
 use super::values::{size, span};
 use clap::Args;
+use stayput::layers::NearCacheOptions;
 use std::time::Duration;
 
 /// What is kept in this process.
@@ -16,4 +17,12 @@ pub struct Cache {
     /// How old an answer may be while the store fails
     #[arg(long, value_name = "TIME", env = "STAYPUT_MAX_STALE", default_value = "5m", value_parser = span)]
     pub max_stale: Duration,
+}
+
+impl Cache {
+    /// What the stack is to keep.
+    pub(crate) fn options(&self) -> Option<NearCacheOptions> {
+        let options = |bytes| NearCacheOptions::default().bytes(bytes as u64);
+        Some(self.near_cache.map(options)?.max_age(self.max_age).max_stale(self.max_stale))
+    }
 }

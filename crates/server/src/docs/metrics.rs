@@ -19,6 +19,9 @@ What to watch:
   campaign changes, and otherwise a sign of a client that replaces what it should keep.
 - `rate(stayput_store_seconds_count{outcome!=\"ok\"}[5m])`: what the store could not do.
 - `stayput_breaker{state=\"closed\"} == 0`: the store is down, and requests fail without asking it.
+- `stayput_spool_oldest_seconds` and `stayput_spool_bytes / stayput_spool_limit_bytes`: how long claims have waited,
+  and how full the spool is. At 1 claims are refused.
+- `stayput_spool_dead_letters > 0`: claims that can never be stored; `stayput spool` shows them.
 - `histogram_quantile(0.99, rate(stayput_store_seconds_bucket{operation=\"get\"}[5m]))`: what a decision waits for.
 - `rate(stayput_refused_total[5m])`: a limit is too low, or a client asks too much.
 - `rate(stayput_goals_dropped_total[5m])`: a client invents goals; 1000 of one user and campaign are kept.

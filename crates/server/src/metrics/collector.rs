@@ -3,8 +3,9 @@ use super::{
     Closed, Described, Metrics, OUTCOMES, RESULTS, Refused, Shape,
     describe::{
         ACCEPTED, ANONYMOUS, BREAKER, BUILD, CACHE, CACHE_BYTES, CACHE_READS, CACHE_USERS, CLAIMS, CLOSED, CONNECTIONS,
-        DESCRIPTORS, DROPPED_GOALS, EVICTIONS, IN_FLIGHT, INVALIDATIONS, MEMORY, MOST_DESCRIPTORS, NEW_GOALS, OPENED,
-        OUTDATED, REFUSED, REQUESTS, STORE,
+        DESCRIPTORS, DROPPED_GOALS, EVICTIONS, IN_FLIGHT, INVALIDATIONS, LOST_RACES, MEMORY, MOST_DESCRIPTORS,
+        NEW_GOALS, OPENED, OUTDATED, REFUSED, REPLAYED, REQUESTS, SPOOL_BYTES, SPOOL_DEAD, SPOOL_LIMIT, SPOOL_OLDEST,
+        SPOOL_REFUSED, SPOOL_WAITING, SPOOLED, STORE,
     },
     process,
 };
@@ -13,7 +14,7 @@ use prometheus_client::{
     encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet},
     metrics::MetricType,
 };
-use stayput::layers::{BreakerState, Gate, NearCacheStats, Operation};
+use stayput::layers::{BreakerState, Gate, NearCacheStats, Operation, SpoolQueue};
 use std::{
     fmt,
     sync::{
@@ -42,8 +43,9 @@ impl Collector for Collected {
         counters(to, &CLAIMS, OUTCOMES.map(stayput::Outcome::name).into_iter().zip(&it.claims))?;
         counter(to, &NEW_GOALS, &it.new_goals)?;
         counter(to, &DROPPED_GOALS, &it.dropped_goals)?;
-        if let Some(breaker) = it.breaker.get() {
+        if let Some((breaker, spool)) = it.layers.get() {
             self.breaker(to, breaker)?;
+            spool.as_ref().map_or(Ok(()), |spool| self.spool(to, spool))?;
         }
         if let Some(cache) = it.cache() {
             self.cache(to, cache)?;
@@ -90,6 +92,24 @@ impl Collected {
         }
         gauge(to, &CACHE_USERS, signed(seen.users))?;
         gauge(to, &CACHE_BYTES, signed(seen.bytes))
+    }
+    fn spool(&self, to: &mut DescriptorEncoder<'_>, spool: &SpoolQueue) -> fmt::Result {
+        let stats = match spool.stats() {
+            Ok(stats) => stats,
+            Err(error) => {
+                tracing::warn!(%error, "the spool cannot be measured");
+                return Ok(());
+            }
+        };
+        gauge(to, &SPOOL_WAITING, signed(stats.waiting))?;
+        gauge(to, &SPOOL_OLDEST, signed(stats.oldest.map_or(0, |oldest| oldest.as_secs())))?;
+        gauge(to, &SPOOL_BYTES, signed(stats.bytes))?;
+        gauge(to, &SPOOL_LIMIT, signed(stats.limit))?;
+        gauge(to, &SPOOL_DEAD, signed(stats.dead))?;
+        counter(to, &SPOOLED, &stats.spooled.into())?;
+        counter(to, &REPLAYED, &stats.replayed.into())?;
+        counter(to, &LOST_RACES, &stats.lost.into())?;
+        counter(to, &SPOOL_REFUSED, &stats.refused.into())
     }
     /// Operations that never ended so are left out.
     fn store(&self, mut to: MetricEncoder<'_>) -> fmt::Result {

@@ -58,7 +58,8 @@ pub(super) const STORE: Described = Described {
 pub(super) const CLAIMS: Described = counter(
     "stayput_claims",
     &["outcome"],
-    "Claims by outcome: created, joined, replaced, kept or unchanged. A replaced one changed a user's variation.",
+    "Claims that the store answered, by outcome: created, joined, replaced, kept or unchanged; spooled if it is a server \
+     with a spool. A replaced one changed a user's variation.",
 );
 pub(super) const NEW_GOALS: Described = counter("stayput_goals_new", &[], "Goals that claims were told are new.");
 pub(super) const DROPPED_GOALS: Described =
@@ -93,6 +94,31 @@ pub(super) const EVICTIONS: Described =
     counter("stayput_near_cache_evictions", &[], "Users that made room for others in the near cache.");
 pub(super) const CACHE_USERS: Described = gauge("stayput_near_cache_users", &[], "Users in the near cache.");
 pub(super) const CACHE_BYTES: Described = gauge("stayput_near_cache_bytes", &[], "About what the near cache takes.");
+pub(super) const SPOOL_WAITING: Described = gauge(
+    "stayput_spool_waiting",
+    &[],
+    "Claims that wait for the store, of all processes that share the spool. This and what follows only with a spool.",
+);
+pub(super) const SPOOL_OLDEST: Described =
+    gauge("stayput_spool_oldest_seconds", &[], "How long the oldest of them has waited; 0 if there are none.");
+pub(super) const SPOOL_BYTES: Described = gauge("stayput_spool_bytes", &[], "What they and dead letters take up.");
+pub(super) const SPOOL_LIMIT: Described = gauge("stayput_spool_limit_bytes", &[], "What they may take up.");
+pub(super) const SPOOL_DEAD: Described = gauge(
+    "stayput_spool_dead_letters",
+    &[],
+    "Claims that could never be stored and were put aside, of all processes that share the spool.",
+);
+pub(super) const SPOOLED: Described =
+    counter("stayput_spool_claims", &[], "Claims that this process has answered with spooled, repeats aside.");
+pub(super) const REPLAYED: Described =
+    counter("stayput_spool_replayed", &[], "Claims that this process has delivered. One process of a machine does.");
+pub(super) const LOST_RACES: Described = counter(
+    "stayput_spool_lost_races",
+    &[],
+    "Delivered claims that came late: another variation was held and stays, their goals counted.",
+);
+pub(super) const SPOOL_REFUSED: Described =
+    counter("stayput_spool_refused", &[], "Claims turned away because the spool was full: they are lost to Stayput.");
 pub(super) const BUILD: Described = gauge("stayput_build", &["version"], "Always 1; the label tells the version.");
 pub(super) const MEMORY: Described =
     gauge("process_resident_memory_bytes", &[], "Memory of this process, mapped files included.");
@@ -103,7 +129,7 @@ pub(super) const MOST_DESCRIPTORS: Described =
     gauge("process_max_fds", &[], "File descriptors that this process may use.");
 
 /// All of them, in the order in which they are told.
-pub(crate) const DESCRIBED: [Described; 24] = [
+pub(crate) const DESCRIBED: [Described; 33] = [
     REQUESTS,
     IN_FLIGHT,
     CONNECTIONS,
@@ -123,6 +149,15 @@ pub(crate) const DESCRIBED: [Described; 24] = [
     EVICTIONS,
     CACHE_USERS,
     CACHE_BYTES,
+    SPOOL_WAITING,
+    SPOOL_OLDEST,
+    SPOOL_BYTES,
+    SPOOL_LIMIT,
+    SPOOL_DEAD,
+    SPOOLED,
+    REPLAYED,
+    LOST_RACES,
+    SPOOL_REFUSED,
     BUILD,
     MEMORY,
     ANONYMOUS,

@@ -12,7 +12,7 @@ use hyper::{
     header::{CONTENT_TYPE, HeaderValue},
 };
 use serde::Serialize;
-use stayput::{Error, ErrorKind};
+use stayput::{Error, ErrorKind, layers::SpoolStats};
 use std::sync::Arc;
 use tokio::time::timeout;
 use utoipa::ToSchema;
@@ -33,14 +33,14 @@ pub(crate) async fn live(uri: Uri) -> Result<Response> {
     Ok(answer::json(StatusCode::OK, &Status { status: "ok" }))
 }
 
-/// Readiness: the store answers too.
+/// Readiness: the store answers too, or what it does not answer is spooled.
 #[utoipa::path(
     get,
     path = "/readyz",
     operation_id = "readyz",
     tag = "operators",
     responses(
-        (status = 200, description = "The store answers", body = Ready),
+        (status = 200, description = "The store answers, or claims are spooled until it does", body = Ready),
         (status = 400, description = "Something is wrong with the request", body = failure::Body),
         (status = 503, description = "The store cannot be asked now, or too much is going on", body = failure::Body),
         (status = "default", description = "Another failure", body = failure::Body),
@@ -48,11 +48,19 @@ pub(crate) async fn live(uri: Uri) -> Result<Response> {
 )]
 pub(crate) async fn ready(State(app): State<Arc<App>>, uri: Uri) -> Result<Response> {
     Query::parse(&uri)?.finish()?;
-    match timeout(app.limits.ready_time, app.probe()).await {
-        Ok(Ok(())) => Ok(answer::json(StatusCode::OK, &Ready { status: "ready", breaker: app.breaker.state().name() })),
+    let probed = timeout(app.limits.ready_time, app.probe()).await;
+    let probed = probed.unwrap_or_else(|_| Err(unready("the store does not answer".into())));
+    let spool = app.spool.as_ref().map(|spool| spool.stats()).transpose()?;
+    let told = |status| {
+        let spool = spool.map(Spooling::from);
+        Ok(answer::json(StatusCode::OK, &Ready { status, breaker: app.breaker.state().name(), spool }))
+    };
+    match probed {
+        Ok(()) => told("ready"),
+        // A claim that is sent elsewhere, or nowhere, is not kept here.
+        Err(error) if error.is_transient() && spool.is_some_and(|spool| spool.bytes < spool.limit) => told("spooling"),
         // Whatever is wrong with the store, this server is not the one to send requests to.
-        Ok(Err(error)) => Err(unready(error.to_string()).into()),
-        Err(_) => Err(unready("the store does not answer".into()).into()),
+        Err(error) => Err(unready(error.to_string()).into()),
     }
 }
 
@@ -102,9 +110,34 @@ pub(crate) struct Status {
 /// What requests can expect.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Ready {
+    /// ready, or spooling: the store does not answer, and claims are kept until it does
     status: &'static str,
     /// What happens to operations: closed (they pass), open (they fail), probing (one asks whether the store is back)
     breaker: &'static str,
+    /// What waits for the store; only with a spool
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spool: Option<Spooling>,
+}
+
+/// How the spool is doing.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Spooling {
+    /// Claims that wait
+    waiting: u64,
+    /// How long the oldest has waited
+    oldest_seconds: u64,
+    /// Claims that could never be stored
+    dead_letters: u64,
+    bytes: u64,
+    limit_bytes: u64,
+}
+
+impl From<SpoolStats> for Spooling {
+    fn from(SpoolStats { waiting, oldest, dead, bytes, limit, .. }: SpoolStats) -> Self {
+        let oldest_seconds = oldest.map_or(0, |oldest| oldest.as_secs());
+        Self { waiting, oldest_seconds, dead_letters: dead, bytes, limit_bytes: limit }
+    }
 }
 
 fn unready(message: String) -> Error {

@@ -71,6 +71,9 @@ pub enum Outcome {
     Kept,
     /// The offer brought nothing that was not held, or goals for nobody.
     Unchanged,
+    /// The store could not be reached and the offer waits on a disk: what is `held` is only what will be held if nobody
+    /// else was earlier, so do not remember it, and which goals are new is not known yet.
+    Spooled,
 }
 
 /// The answer to a claim: a function of the offer and of what is held afterwards, hence the same for every repeat.
@@ -81,7 +84,8 @@ pub struct Claimed {
     pub held: Option<Assignment>,
     /// What became of the offer.
     pub outcome: Outcome,
-    /// The offered goals that count for this claim id: send these conversions and no others.
+    /// The offered goals that count for this claim id: send these conversions and no others, and none yet of an offer
+    /// that was [spooled](Outcome::Spooled).
     pub new_goals: Vec<Name>,
     /// How many of the offered goals found no room ([`limits::GOALS`](super::limits::GOALS)).
     pub dropped_goals: usize,
@@ -97,7 +101,7 @@ pub struct Joined {
 }
 
 impl Outcome {
-    /// `created`, `joined`, `replaced`, `kept` or `unchanged`.
+    /// `created`, `joined`, `replaced`, `kept`, `unchanged` or `spooled`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Created => "created",
@@ -105,6 +109,7 @@ impl Outcome {
             Self::Replaced => "replaced",
             Self::Kept => "kept",
             Self::Unchanged => "unchanged",
+            Self::Spooled => "spooled",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What the layers promise, over a store that fails on demand, in paused time.
 mod breaker;
+mod guesses;
+mod spool;
 mod timeout;
 
 use stayput::{ClaimId, Key, Kind, Name, Offer, Scope, Timestamp, backends::Memory, testing::Faulty};

@@ -50,9 +50,15 @@ impl<S: AssignmentStore> Asking<S> {
             return Ok(known.into_iter().flatten().collect());
         }
         let claiming = Claiming::new(&self.keeper, &open);
-        let claimed = self.inner.claim(&open).await?;
+        let mut claimed = self.inner.claim(&open).await?;
         if claimed.len() != open.len() {
             return Err(unanswered_key());
+        }
+        for (offer, claimed) in open.iter().zip(&mut claimed).filter(|(_, claimed)| is_guess(claimed)) {
+            // A spool knows only what waits there; what the store said last is a better guess than nothing.
+            if let Some(held) = self.keeper.stale(&offer.key) {
+                claimed.held = offer.join(Some(Assignment::clone(&held)), self.keeper.now()).claimed.held;
+            }
         }
         claiming.answered(&claimed);
         let mut rest = claimed.into_iter();
@@ -219,9 +225,15 @@ impl<'a> Claiming<'a> {
         self.is_answered = true;
         let held: Vec<_> = claimed.iter().map(|claimed| claimed.held.clone().map(Arc::new)).collect();
         for (ticket, places) in self.users.drain(..) {
-            let about =
-                places.iter().filter_map(|place| Some((&self.offers.get(*place)?.key, held.get(*place)?.as_ref())));
+            let about = places.iter().filter_map(|place| {
+                let (offer, held) = (self.offers.get(*place)?, held.get(*place)?.as_ref());
+                // Who guesses does not know of absence.
+                (held.is_some() || !is_guess(claimed.get(*place)?)).then_some((&offer.key, held))
+            });
             ticket.learn(about);
+        }
+        for (offer, _) in self.offers.iter().zip(claimed).filter(|(_, claimed)| is_guess(claimed)) {
+            self.keeper.doubt_key(&offer.key);
         }
     }
 }
@@ -235,6 +247,11 @@ impl Drop for Claiming<'_> {
             }
         }
     }
+}
+
+/// Whether the store has not answered yet.
+fn is_guess(claimed: &Claimed) -> bool {
+    claimed.outcome == Outcome::Spooled
 }
 
 fn known(told: Told) -> Option<Seen> {
