@@ -5,3 +5,15 @@ pub(crate) use std::sync::{Mutex, MutexGuard};
 
 #[cfg(test)]
 pub(crate) use shuttle::sync::{Mutex, MutexGuard};
+
+/// Waits a little; in a model, until another thread had its turn.
+#[cfg(feature = "spool")]
+pub(crate) async fn wait(time: std::time::Duration) {
+    #[cfg(not(test))]
+    tokio::time::sleep(time).await;
+    #[cfg(test)]
+    {
+        let _ = time;
+        shuttle::future::yield_now().await;
+    }
+}

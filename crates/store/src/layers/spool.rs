@@ -177,3 +177,6 @@ impl<S: ScanStore> ScanStore for Spool<S> {
         self.inner.scan(scope, after, limit)
     }
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod models;

@@ -401,6 +401,31 @@ async fn an_operators_put_comes_before_what_waits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_server_behind_has_only_spooled_is_not_answered_yet() {
+    let (backend, disks) = (backend(), [ForgetfulDisk::default(), ForgetfulDisk::default()]);
+    let (behind, replay) = Spool::new(backend.clone(), Arc::new(disks[0].clone()), SpoolOptions::default());
+    tokio::spawn(replay);
+    let behind = Arc::new(stayput::testing::Faulty::new(behind));
+    let settled = Arc::new(Mutex::new(Vec::new()));
+    let told = settled.clone();
+    let on_settled: stayput::layers::OnSettled = Arc::new(move |_, result| {
+        told.lock().expect("no panic").push(result.expect("storable").new_goals.len());
+    });
+    let options = SpoolOptions { on_settled: Some(on_settled), ..SpoolOptions::default() };
+    let (front, replay) = Spool::new(behind.clone(), Arc::new(disks[1].clone()), options);
+    tokio::spawn(replay);
+    down(&backend);
+    behind.next([Plan::fail(ErrorKind::Unavailable)]);
+    front.claim_one(&offer("u", "v").bringing([name("g")])).await.expect("spooled here");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let waits = [front.queue(), behind.inner().queue()].map(|queue| queue.stats().expect("stats").waiting);
+    assert_eq!((waits, settled.lock().expect("no panic").len()), ([1, 1], 0), "there too, once, and told nobody");
+    up(&backend);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!((front.queue().stats().expect("stats").waiting, &*settled.lock().expect("no panic")), (0, &vec![1]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_tells_how_long_the_oldest_has_waited() {
     let (backend, disk) = (backend(), ForgetfulDisk::default());
     let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_000_000)));

@@ -234,7 +234,7 @@ mod tests {
             let probes: usize = probes.into_iter().map(|probe| probe.join().expect("no panic")).sum();
             assert_eq!((probes, gate.state(), gate.opened()), (1, BreakerState::Open, 1));
         };
-        check_random(model, 2_000);
+        check_random(model, 1_000);
     }
 
     #[test]
@@ -263,6 +263,6 @@ mod tests {
             let expected = if gate.opened() == 0 { "never opened" } else { "closed by an answer" };
             assert_eq!(gate.state(), BreakerState::Closed, "{expected}");
         };
-        check_random(model, 2_000);
+        check_random(model, 1_000);
     }
 }

@@ -5,7 +5,7 @@ use super::{
     entry::{DeadLetter, Waiting, prefix},
     options::SpoolOptions,
 };
-use crate::{Assignment, Claimed, Error, ErrorKind, Key, Offer, Outcome, Result, User, codec};
+use crate::{Assignment, Claimed, Error, ErrorKind, Key, Offer, Outcome, Result, User, codec, sync::wait};
 use std::{
     sync::{
         Arc,
@@ -194,23 +194,21 @@ impl SpoolQueue {
         }
         self.disk.sync().await
     }
+    /// Sees to it that nothing is on its way to the store, for as long as the answer lives.
     async fn stop_flights(&self) -> Result<Box<dyn Locked>> {
-        let stopped = async {
-            let _wanted = self.take(Lock::Purge).await?;
-            self.take(Lock::Flight).await
-        };
-        tokio::time::timeout(PATIENCE, stopped).await.unwrap_or_else(|_| {
-            let message = format!("offers have been on their way to the store for {PATIENCE:?}: nothing was erased");
-            Err(Error::new(ErrorKind::Timeout, NAME, message))
-        })
-    }
-    /// Waits for `lock`.
-    pub(super) async fn take(&self, lock: Lock) -> Result<Box<dyn Locked>> {
-        loop {
-            if let Some(taken) = self.disk.lock(lock)? {
-                return Ok(taken);
+        let mut wanted = None;
+        for _ in 0..PATIENCE.as_millis() / KNOCK.as_millis() {
+            if wanted.is_none() {
+                wanted = self.disk.lock(Lock::Purge)?;
             }
-            tokio::time::sleep(KNOCK).await;
+            if wanted.is_some()
+                && let Some(flight) = self.disk.lock(Lock::Flight)?
+            {
+                return Ok(flight);
+            }
+            wait(KNOCK).await;
         }
+        let message = format!("offers have been on their way to the store for {PATIENCE:?}: nothing was erased");
+        Err(Error::new(ErrorKind::Timeout, NAME, message))
     }
 }

@@ -5,7 +5,7 @@ use super::{
     entry::{DeadLetter, Waiting},
     queue::{KNOCK, SpoolQueue},
 };
-use crate::{AssignmentStore, AssignmentStoreExt, Claimed, Error, ErrorKind, Offer, Outcome, Result};
+use crate::{AssignmentStore, AssignmentStoreExt, Claimed, Error, ErrorKind, Offer, Outcome, Result, sync::wait};
 use std::{
     collections::HashSet,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -18,7 +18,7 @@ const LOOKED_AT: usize = 1_024;
 
 /// What one attempt came to.
 #[derive(Debug)]
-enum Step {
+pub(super) enum Step {
     Idle,
     Delivered,
     Failed(Error),
@@ -86,13 +86,13 @@ impl SpoolQueue {
 }
 
 /// Delivers one batch.
-async fn deliver<S: AssignmentStore>(inner: &S, queue: &SpoolQueue) -> Result<Step> {
+pub(super) async fn deliver<S: AssignmentStore>(inner: &S, queue: &SpoolQueue) -> Result<Step> {
     // Whoever erases goes first: it waits for this one to be between two batches.
     while queue.disk.lock(Lock::Purge)?.is_none() {
-        tokio::time::sleep(KNOCK).await;
+        wait(KNOCK).await;
     }
     let Some(_flight) = queue.disk.lock(Lock::Flight)? else {
-        tokio::time::sleep(KNOCK).await;
+        wait(KNOCK).await;
         return Ok(Step::Delivered);
     };
     let rows = queue.disk.read(List::Waiting, Of::All, LOOKED_AT)?;
@@ -117,10 +117,7 @@ async fn deliver<S: AssignmentStore>(inner: &S, queue: &SpoolQueue) -> Result<St
     }
     let offers: Vec<Offer> = batch.iter().map(|(_, offer)| offer.clone()).collect();
     match inner.claim(&offers).await {
-        Ok(claims) if claims.len() == offers.len() => {
-            queue.settle(&batch, &claims).await?;
-            Ok(Step::Delivered)
-        }
+        Ok(claims) if claims.len() == offers.len() => queue.settle(&batch, &claims).await,
         Ok(_) => Ok(Step::Failed(Error::new(ErrorKind::Corrupt, NAME, "one question did not get one answer"))),
         Err(error) if may_pass(&error) => Ok(Step::Failed(error)),
         Err(_) => one_by_one(inner, queue, &batch).await,
@@ -132,7 +129,10 @@ async fn one_by_one<S: AssignmentStore>(inner: &S, queue: &SpoolQueue, batch: &[
     for delivered in batch {
         let (row, offer) = delivered;
         match inner.claim_one(offer).await {
-            Ok(claimed) => queue.settle(std::slice::from_ref(delivered), &[claimed]).await?,
+            Ok(claimed) => match queue.settle(std::slice::from_ref(delivered), &[claimed]).await? {
+                Step::Delivered => {}
+                step => return Ok(step),
+            },
             Err(error) if may_pass(&error) => return Ok(Step::Failed(error)),
             Err(error) => queue.bury(row, Some(offer), &error).await?,
         }
@@ -147,18 +147,23 @@ fn may_pass(error: &Error) -> bool {
 
 impl SpoolQueue {
     /// They are delivered: first no crash can deliver them again, then whoever waits for the answers is told.
-    async fn settle(&self, batch: &[(&Row, Offer)], claims: &[Claimed]) -> Result<()> {
-        let numbers = batch.iter().map(|(row, _)| row.number).collect();
-        self.disk.remove(List::Waiting, numbers).await?;
+    async fn settle(&self, batch: &[(&Row, Offer)], claims: &[Claimed]) -> Result<Step> {
+        // A server behind this one may have spooled them in its turn: then nobody knows the answer yet.
+        let answered = |claimed: &Claimed| claimed.outcome != Outcome::Spooled;
+        let settled = || batch.iter().zip(claims).filter(|(_, claimed)| answered(claimed));
+        self.disk.remove(List::Waiting, settled().map(|((row, _), _)| row.number).collect()).await?;
         self.disk.sync().await?;
-        for ((_, offer), claimed) in batch.iter().zip(claims) {
+        for ((_, offer), claimed) in settled() {
             self.counts.replayed.fetch_add(1, Relaxed);
             if claimed.outcome == Outcome::Kept {
                 self.counts.lost.fetch_add(1, Relaxed);
             }
             self.tell(offer, Ok(claimed));
         }
-        Ok(())
+        Ok(match claims.iter().all(answered) {
+            true => Step::Delivered,
+            false => Step::Failed(Error::new(ErrorKind::Unavailable, NAME, "the server behind has only spooled it")),
+        })
     }
 
     /// It never can be delivered.
