@@ -40,7 +40,7 @@ async fn compare(url: &str) {
     report("get", &bare, &stacked, |store| Box::pin(async { drop(store.get_one(&key).await.expect("get")) })).await;
     report("claim", &bare, &stacked, |store| Box::pin(async { drop(store.claim_one(&offer).await.expect("claim")) }))
         .await;
-    bare.remove(&[key.clone()]).await.expect("remove");
+    bare.remove(std::slice::from_ref(&key)).await.expect("remove");
 }
 
 async fn report<'a>(

@@ -1,6 +1,6 @@
 //! The locks of the layers: the standard library's, and in unit tests those of shuttle, which tries what threads can do
 //! to each other. Such a test runs inside a model.
-#[cfg(not(test))]
+#[cfg(all(not(test), any(feature = "breaker", all(feature = "spool", feature = "testing"))))]
 pub(crate) use std::sync::{Mutex, MutexGuard};
 
 #[cfg(test)]

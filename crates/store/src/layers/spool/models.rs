@@ -32,7 +32,7 @@ impl AssignmentStore for Shared {
     fn get<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Assignment>>>> {
         Box::pin(async move {
             yield_now().await;
-            let held = self.0.held.lock().unwrap();
+            let held = self.0.held.lock().expect("no panic");
             Ok(keys.iter().map(|key| held.get(key).cloned()).collect())
         })
     }
@@ -45,7 +45,7 @@ impl AssignmentStore for Shared {
                 return failed();
             }
             let claims = offers.iter().map(|offer| {
-                let mut held = self.0.held.lock().unwrap();
+                let mut held = self.0.held.lock().expect("no panic");
                 let joined = offer.join(held.get(&offer.key).cloned(), Timestamp::default());
                 held.extend(joined.claimed.held.clone().map(|held| (offer.key.clone(), held)));
                 joined.claimed
@@ -61,7 +61,7 @@ impl AssignmentStore for Shared {
     fn remove<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             yield_now().await;
-            keys.iter().for_each(|key| drop(self.0.held.lock().unwrap().remove(key)));
+            keys.iter().for_each(|key| drop(self.0.held.lock().expect("no panic").remove(key)));
             Ok(())
         })
     }
