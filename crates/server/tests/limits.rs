@@ -8,6 +8,10 @@ use std::{
     io::{ErrorKind, Read, Write},
     net::TcpStream,
     os::unix::net::UnixListener,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -144,21 +148,21 @@ fn bodies_take_no_more_memory_than_they_may() {
 #[test]
 fn more_requests_than_may_wait_are_told_at_once_and_health_is_not() {
     let (_folder, silent, store) = silent_store();
-    // The first question, whether the store is there, is answered; no other.
+    // The first question, whether the store is there, is answered; no other. Who wants to hear of changes waits, too.
     let answering = thread::spawn(move || {
-        let mut first = true;
-        for stream in silent.incoming().take(3) {
-            let mut stream = stream.expect("a connection");
+        let asked = Arc::new(AtomicBool::new(false));
+        for stream in silent.incoming() {
+            let (mut stream, asked) = (stream.expect("a connection"), asked.clone());
             thread::spawn(move || {
-                let _ = stream.read(&mut [0; 4096]);
-                if first {
+                let mut question = [0; 4096];
+                let length = stream.read(&mut question).unwrap_or_default();
+                if !question[..length].starts_with(b"GET /v1/changes") && !asked.swap(true, Ordering::SeqCst) {
                     let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\n[null]";
                     let _ = stream.write_all(answer);
                 } else {
                     thread::sleep(Duration::from_secs(60));
                 }
             });
-            first = false;
         }
     });
     let binary = Binary::with(&["--store", &store, "--requests", "2", "--ready-time", "100ms"], &[]);
