@@ -1,6 +1,6 @@
 //! The short cut of the wire: a plain `GET` or `PUT` of one assignment is answered from the connection's own buffer.
 //!
-//! What is plain is listed, and everything else (h2, other routes, unknown header fields, heads that come in pieces,
+//! What is plain is listed, and everything else (h2, other routes, unknown header fields, requests that come in pieces,
 //! large or chunked bodies) goes to hyper, with the bytes read so far, and the connection stays there. Both ways call
 //! the same functions and answer the same.
 use crate::{
@@ -69,9 +69,8 @@ impl Front {
                 }
                 match head::parse(rest) {
                     Head::Plain(plain) if self.answer(&plain, &mut written, last).await => begin += plain.length,
-                    Head::Incomplete if rest.len() < LARGEST => break false,
-                    // Perhaps it was only this buffer that cut it.
-                    Head::Cut if full && rest.len() < LARGEST => break false,
+                    // Perhaps it was only this buffer that cut it. Whoever dawdles is hyper's, which has the time limits.
+                    Head::Cut | Head::Incomplete if full && rest.len() < LARGEST => break false,
                     _ => break true,
                 }
                 if written.len() > COLLECTED {

@@ -94,6 +94,15 @@ fn metrics_are_the_documented_ones_and_count_what_happened() {
         assert!(text.lines().any(|it| it == line), "{line} is not in {text}");
     }
     assert!(text.ends_with("# EOF\n"));
+}
+
+#[test]
+fn every_documented_metric_is_told_and_no_other() {
+    let spool = tempfile::tempdir().expect("a folder");
+    let spool = spool.path().display().to_string();
+    let binary = Binary::with(&["--store", "memory:", "--spool", &spool, "--near-cache", "1MiB"], &[]);
+    binary.call("PUT", "/v1/users/u/campaigns/c", r#"{"variationName":"A","goalIdentifier":"x"}"#);
+    let text = metrics(&binary);
     let page = stayput_server::docs::metrics();
     let documented: BTreeSet<&str> =
         page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
