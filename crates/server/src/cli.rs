@@ -12,6 +12,7 @@ mod assignment;
 mod bench;
 mod doctor;
 mod generate;
+mod migrate;
 pub(crate) mod print;
 mod spool;
 mod transfer;
@@ -48,6 +49,8 @@ pub enum Command {
     Export(transfer::ToLines),
     /// Read the lines of an export
     Import(transfer::FromLines),
+    /// Carry every assignment from one store, or from something else that kept them, to another store
+    Migrate(migrate::Migrate),
     /// Look for what is wrong, and say what to do
     Doctor(doctor::Doctor),
     /// Measure a store or a server
@@ -125,6 +128,7 @@ impl Command {
             Self::Forget(forget) => forget.run().await,
             Self::Export(export) => export.run().await,
             Self::Import(import) => import.run().await,
+            Self::Migrate(migrate) => migrate.run().await,
             Self::Doctor(doctor) => doctor.run().await,
             Self::Bench(bench) => bench.run().await,
             Self::Spool(show) => show.run().await,

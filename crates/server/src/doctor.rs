@@ -3,7 +3,7 @@ mod data;
 mod folder;
 mod machine;
 
-pub(crate) use data::{Census, take};
+pub(crate) use data::{Census, hash, take};
 pub(crate) use folder::{inspect, missing, path};
 pub(crate) use machine::{configuration, limits};
 

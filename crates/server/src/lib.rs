@@ -19,6 +19,7 @@ mod lines;
 mod listener;
 mod load;
 mod metrics;
+mod migrate;
 mod openapi;
 mod place;
 mod query;

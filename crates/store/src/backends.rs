@@ -23,6 +23,6 @@ pub use mongodb::Mongodb;
 #[cfg(feature = "postgres")]
 pub use postgres::Postgres;
 #[cfg(feature = "redis")]
-pub use redis::Redis;
+pub use redis::{Redis, RedisStrings, StringsPage};
 #[cfg(feature = "stayput")]
 pub use stayput::Stayput;

@@ -8,6 +8,8 @@ mod metrics;
 #[cfg(feature = "near-cache")]
 mod near_cache;
 mod retention;
+#[cfg(feature = "shadow")]
+mod shadow;
 #[cfg(feature = "spool")]
 mod spool;
 #[cfg(feature = "timeout")]
@@ -22,6 +24,8 @@ pub use metrics::{Meter, Metered, Operation};
 #[cfg(feature = "near-cache")]
 pub use near_cache::{NearCache, NearCacheMeter, NearCacheOptions, NearCacheStats, Peek, Seen};
 pub use retention::Retention;
+#[cfg(feature = "shadow")]
+pub use shadow::{Shadow, ShadowStats};
 #[cfg(all(feature = "spool", feature = "testing"))]
 pub(crate) use spool::weight;
 #[cfg(feature = "spool")]

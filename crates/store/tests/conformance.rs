@@ -4,8 +4,8 @@ use stayput::{
     backends::{File, FileOptions, Memory},
     conformance::Needs,
     layers::{
-        Breaker, BreakerOptions, Metered, NearCache, NearCacheOptions, Retention, Spool, SpoolDisk, SpoolFolder,
-        SpoolOptions, Timeout,
+        Breaker, BreakerOptions, Metered, NearCache, NearCacheOptions, Retention, Shadow, Spool, SpoolDisk,
+        SpoolFolder, SpoolOptions, Timeout,
     },
 };
 use std::{
@@ -35,6 +35,7 @@ const STORES: &[Store] = &[
     Store { name: "near_cache_old", offers: Needs::Enumeration, open: || Box::pin(near_cache(Duration::ZERO)) },
     Store { name: "near_cache_tiny", offers: Needs::Enumeration, open: || Box::pin(tiny_near_cache()) },
     Store { name: "retention", offers: Needs::Enumeration, open: || Box::pin(retention()) },
+    Store { name: "shadow", offers: Needs::Enumeration, open: || Box::pin(shadow()) },
     Store { name: "timeout", offers: Needs::Enumeration, open: || Box::pin(timeout()) },
     Store { name: "breaker", offers: Needs::Enumeration, open: || Box::pin(breaker()) },
     Store { name: "spool", offers: Needs::Enumeration, open: || Box::pin(spool()) },
@@ -85,6 +86,12 @@ async fn tiny_near_cache() -> Result<Opened, String> {
 }
 async fn retention() -> Result<Opened, String> {
     over_memory(|backend| Retention::new(backend, Duration::from_secs(180 * 86_400)))
+}
+/// Two processes that move between the same two stores.
+async fn shadow() -> Result<Opened, String> {
+    let (new, old) = (Arc::new(Memory::default()), Arc::new(Memory::default()));
+    let client = || Arc::new(Shadow::new(new.clone(), old.clone()));
+    Ok(Opened::new(client(), client()))
 }
 async fn timeout() -> Result<Opened, String> {
     over_memory(|backend| Timeout::new(backend, Duration::from_secs(60)).repeating())

@@ -2,7 +2,7 @@
 use super::Finding;
 use crate::answer::rfc3339;
 use serde::Serialize;
-use stayput::{Key, Result, ScanStore, Timestamp, Unreadable};
+use stayput::{Result, ScanStore, Timestamp, Unreadable};
 use std::collections::BTreeMap;
 
 /// Assignments of one page.
@@ -130,14 +130,13 @@ fn damaged(Unreadable { key, why }: Unreadable, show_users: bool) -> Damaged {
         scope: key.map(|key| key.scope().as_str().to_owned()),
         campaign: key.map(|key| key.campaign().to_owned()),
         user_id: key.filter(|_| show_users).map(|key| key.user_id().to_owned()),
-        key: key.map(hash),
+        key: key.map(|key| hash(&stayput::codec::encode_key(key))),
         why,
     }
 }
 
-/// The same for the same key on every machine: FNV-1a of its stored bytes.
-fn hash(key: &Key) -> String {
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    let hash = stayput::codec::encode_key(key).into_iter().fold(0xcbf2_9ce4_8422_2325, step);
-    format!("{hash:016x}")
+/// Names stored bytes of a key without telling the user, the same on every machine: FNV-1a.
+pub(crate) fn hash(key: &[u8]) -> String {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    format!("{:016x}", key.iter().fold(0xcbf2_9ce4_8422_2325, step))
 }

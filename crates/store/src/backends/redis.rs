@@ -28,6 +28,7 @@ mod link;
 mod place;
 mod scan;
 mod script;
+mod strings;
 mod target;
 
 use crate::{
@@ -45,6 +46,8 @@ use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
+
+pub use strings::{RedisStrings, StringsPage};
 
 const STORE: &str = "redis";
 

@@ -1,5 +1,5 @@
 //! What somebody wants stored, and the one rule that joins it with what is held.
-use super::{Assignment, ClaimId, Document, Goals, Key, MetaData, Name, limits};
+use super::{Assignment, ClaimId, Document, Entry, Goals, Key, MetaData, Name, limits};
 use crate::Timestamp;
 use std::{collections::HashSet, time::Duration};
 
@@ -136,6 +136,24 @@ impl Offer {
             lasts: None,
             imported: None,
             epoch: 0,
+        }
+    }
+    /// What carries `entry` over to another store, with its times and under its own claim id, so that whoever read it
+    /// there can replace it here. All its goals are credited to that id.
+    pub fn carrying(entry: Entry) -> Self {
+        let Entry { key, assignment: held } = entry;
+        Self {
+            key,
+            claim: held.by,
+            variation: Some(held.variation),
+            goals: held.goals.iter().map(|goal| goal.name.clone()).collect(),
+            meta_data: held.meta_data.map(|meta_data| meta_data.document),
+            extra: held.extra,
+            over: None,
+            decided_at: held.assigned_at,
+            lasts: None,
+            imported: Some(Imported { changed_at: held.changed_at, expires_at: held.expires_at }),
+            epoch: held.epoch,
         }
     }
     /// Offers `variation`.
