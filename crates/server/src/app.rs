@@ -7,7 +7,7 @@ use crate::{
 };
 use stayput::{
     Changes, Clock, Feed, Key, Kind, Result, ScanStore, Scope, Stack, StackOptions, SystemClock,
-    layers::{Announced, Gate, NearCache, SpoolQueue},
+    layers::{Announced, Gate, NearCache, ShadowStats, SpoolQueue},
     stack,
 };
 use std::sync::Arc;
@@ -49,6 +49,10 @@ impl App {
             }
             None => app.announcing(),
         })
+    }
+    /// Tells in the metrics what happens between the store and the one behind it.
+    pub fn watch_shadow(&self, shadow: Arc<ShadowStats>) {
+        self.metrics.watch_shadow(shadow);
     }
     /// Whether the store answers now: asks it for a key that is never there.
     pub async fn probe(&self) -> Result<()> {

@@ -12,12 +12,14 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 mod cache;
 mod file;
+mod moving;
 mod read;
 mod secret;
 mod values;
 
 pub use cache::Cache;
 pub(crate) use file::{known, takes_several};
+pub use moving::{Behind, Moving};
 pub use read::{Settings, read};
 pub use secret::{Hidden, redacted};
 
@@ -51,6 +53,9 @@ pub struct Config {
     /// What is kept in this process.
     #[command(flatten)]
     pub cache: Cache,
+    /// Two stores at once.
+    #[command(flatten)]
+    pub moving: Moving,
     /// What bounds requests.
     #[command(flatten)]
     pub limits: Limits,
@@ -151,6 +156,9 @@ impl Config {
         }
         if head_limit < 8192 {
             return Err(Failed::usage("head-limit must be at least 8KiB"));
+        }
+        if self.moving.shadow.as_ref() == Some(&self.place.store) {
+            return Err(Failed::usage("shadow and store are the same store"));
         }
         Ok(())
     }

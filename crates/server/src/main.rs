@@ -47,7 +47,11 @@ async fn serve(mut config: Config, mut settings: Settings, logs: Logs) -> Result
     let mut signals = Signals::new()?;
     config.limits.connections = descriptors::connections(config.limits.connections);
     let (store, changes) = config.place.open_followed().await?;
+    let (store, shadow) = config.moving.over(store).await?;
     let app = App::configured(store, changes, &config)?;
+    if let Some(shadow) = shadow {
+        app.watch_shadow(shadow);
+    }
     app.probe().await?;
     let listener = Listener::bind_all(&config, app).await?;
     eprintln!("listening on {}, store {}", listener.shown(), config.place.store);

@@ -1,6 +1,6 @@
 //! What `/metrics` tells. Counting costs a few relaxed additions: nothing is locked, looked up or allocated.
 use prometheus_client::{encoding::text::encode, registry::Registry};
-use stayput::layers::{Gate, Meter, NearCacheMeter, NearCacheStats, Operation, SpoolQueue};
+use stayput::layers::{Gate, Meter, NearCacheMeter, NearCacheStats, Operation, ShadowStats, SpoolQueue};
 use stayput::{Claimed, ErrorKind, Outcome};
 use std::{
     sync::{
@@ -38,6 +38,7 @@ pub(crate) struct Metrics {
     dropped_goals: AtomicU64,
     layers: OnceLock<(Arc<Gate>, Option<Arc<SpoolQueue>>)>,
     cache: OnceLock<NearCacheMeter>,
+    shadow: OnceLock<Arc<ShadowStats>>,
 }
 
 /// What there was too much of.
@@ -82,6 +83,7 @@ impl Metrics {
             dropped_goals: Default::default(),
             layers: OnceLock::new(),
             cache: OnceLock::new(),
+            shadow: OnceLock::new(),
         }
     }
     /// Tells of these layers too.
@@ -110,6 +112,10 @@ impl Metrics {
     /// A connection was closed on a client that was too slow.
     pub(crate) fn closed(&self, why: Closed) {
         add(&self.closed, why as usize, 1);
+    }
+    /// Tells of the store behind the store too.
+    pub(crate) fn watch_shadow(&self, shadow: Arc<ShadowStats>) {
+        self.shadow.get_or_init(|| shadow);
     }
     /// Tells of `cache` too, which counts itself.
     pub(crate) fn watch_cache(&self, cache: NearCacheMeter) {

@@ -4,8 +4,9 @@ use super::{
     describe::{
         ACCEPTED, ANONYMOUS, BREAKER, BUILD, CACHE, CACHE_BYTES, CACHE_READS, CACHE_USERS, CLAIMS, CLOSED, CONNECTIONS,
         DESCRIPTORS, DROPPED_GOALS, EVICTIONS, IN_FLIGHT, INVALIDATIONS, LOST_RACES, MEMORY, MOST_DESCRIPTORS,
-        NEW_GOALS, OPENED, OUTDATED, REFUSED, REPLAYED, REQUESTS, SPOOL_BYTES, SPOOL_DEAD, SPOOL_LIMIT, SPOOL_OLDEST,
-        SPOOL_REFUSED, SPOOL_WAITING, SPOOLED, STORE,
+        NEW_GOALS, OPENED, OUTDATED, REFUSED, REPLAYED, REQUESTS, SHADOW_ASKED, SHADOW_CARRIED, SHADOW_DIFFERENCES,
+        SHADOW_MISSED, SPOOL_BYTES, SPOOL_DEAD, SPOOL_LIMIT, SPOOL_OLDEST, SPOOL_REFUSED, SPOOL_WAITING, SPOOLED,
+        STORE,
     },
     process,
 };
@@ -14,7 +15,7 @@ use prometheus_client::{
     encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet},
     metrics::MetricType,
 };
-use stayput::layers::{BreakerState, Gate, NearCacheStats, Operation, SpoolQueue};
+use stayput::layers::{BreakerState, Gate, NearCacheStats, Operation, ShadowStats, SpoolQueue};
 use std::{
     fmt,
     sync::{
@@ -50,6 +51,9 @@ impl Collector for Collected {
         if let Some(cache) = it.cache() {
             self.cache(to, cache)?;
         }
+        if let Some(shadow) = it.shadow.get() {
+            self.shadow(to, shadow)?;
+        }
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         begun(to, &BUILD)?.encode_family(&version)?.encode_gauge(&1_i64)?;
         if let Some((resident, anonymous)) = process::memory() {
@@ -75,6 +79,13 @@ impl Collected {
             states.encode_family(&[("state", state.name())])?.encode_gauge(&i64::from(state == now))?;
         }
         begun(to, &OPENED)?.encode_counter::<NoLabelSet, u64, f64>(&breaker.opened(), None)
+    }
+    fn shadow(&self, to: &mut DescriptorEncoder<'_>, shadow: &ShadowStats) -> fmt::Result {
+        counter(to, &SHADOW_ASKED, &shadow.asked().into())?;
+        counter(to, &SHADOW_CARRIED, &shadow.carried().into())?;
+        let (variations, mended) = (shadow.other_variations().into(), shadow.mended().into());
+        counters(to, &SHADOW_DIFFERENCES, [("variation", &variations), ("part", &mended)].into_iter())?;
+        counter(to, &SHADOW_MISSED, &shadow.missed().into())
     }
     fn cache(&self, to: &mut DescriptorEncoder<'_>, seen: NearCacheStats) -> fmt::Result {
         let mut answers = begun(to, &CACHE)?;

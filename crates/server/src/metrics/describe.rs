@@ -119,6 +119,21 @@ pub(super) const LOST_RACES: Described = counter(
 );
 pub(super) const SPOOL_REFUSED: Described =
     counter("stayput_spool_refused", &[], "Claims turned away because the spool was full: they are lost to Stayput.");
+pub(super) const SHADOW_ASKED: Described =
+    counter("stayput_shadow_asked", &[], "Keys that the store lacked, so that the one behind it was asked.");
+pub(super) const SHADOW_CARRIED: Described =
+    counter("stayput_shadow_carried", &[], "Assignments that only the store behind held, carried over.");
+pub(super) const SHADOW_DIFFERENCES: Described = counter(
+    "stayput_shadow_differences",
+    &["what"],
+    "Claims after which the store behind holds another variation (variation), or lacked a part that it was then given \
+     (part).",
+);
+pub(super) const SHADOW_MISSED: Described = counter(
+    "stayput_shadow_missed",
+    &[],
+    "Claims that the store behind did not take: going back to it would lose them.",
+);
 pub(super) const BUILD: Described = gauge("stayput_build", &["version"], "Always 1; the label tells the version.");
 pub(super) const MEMORY: Described =
     gauge("process_resident_memory_bytes", &[], "Memory of this process, mapped files included.");
@@ -129,7 +144,7 @@ pub(super) const MOST_DESCRIPTORS: Described =
     gauge("process_max_fds", &[], "File descriptors that this process may use.");
 
 /// All of them, in the order in which they are told.
-pub(crate) const DESCRIBED: [Described; 33] = [
+pub(crate) const DESCRIBED: [Described; 37] = [
     REQUESTS,
     IN_FLIGHT,
     CONNECTIONS,
@@ -158,6 +173,10 @@ pub(crate) const DESCRIBED: [Described; 33] = [
     REPLAYED,
     LOST_RACES,
     SPOOL_REFUSED,
+    SHADOW_ASKED,
+    SHADOW_CARRIED,
+    SHADOW_DIFFERENCES,
+    SHADOW_MISSED,
     BUILD,
     MEMORY,
     ANONYMOUS,

@@ -1,0 +1,58 @@
+//! Around through every kind of store, killed on the way.
+use super::tool::{Folder, Ran, lines, long, memory, sorted};
+use std::{io::Read, thread::sleep, time::Duration};
+
+pub(crate) fn the_same_lines(urls: &[String]) {
+    let [redis, postgres, mongodb] = urls else { panic!("three servers") };
+    let (folder, count) = (Folder::new(), if long() { 1_000_000 } else { 20_000 });
+    let name = format!("moved_{}", std::process::id());
+    let first = folder.filled("first", &lines(count));
+    let stops = [
+        first.clone(),
+        format!("{redis}?prefix={name}:&timeout=30s"),
+        format!("{postgres}?schema={name}&timeout=30s"),
+        format!("{mongodb}?collection={name}&timeout=30s"),
+        folder.store("last"),
+    ];
+    let mut was_killed = 0;
+    for pair in stops.windows(2) {
+        let [from, to] = pair else { panic!("pairs") };
+        was_killed += usize::from(killed(&folder, from, to));
+        let (ran, peak) = watched(&folder, &["migrate", from, to, "--json", "--verify"]);
+        assert_eq!((ran.code, ran.counts(["found", "failed", "kept"])), (Some(0), [count as u64, 0, 0]), "{}", ran.err);
+        assert_eq!(ran.counts(["verified", "differing"]), [count as u64, 0]);
+        let scheme = |url: &str| url.split(':').next().unwrap_or_default().to_owned();
+        let (seconds, peak) = (ran.json()["seconds"].as_f64().unwrap_or_default(), peak >> 20);
+        println!("{} -> {}: {seconds:.1} s, at most {peak} MiB", scheme(from), scheme(to));
+        assert!(peak < 512, "{peak} MiB");
+    }
+    assert!(was_killed > 0, "it was never caught in the middle");
+    assert!(sorted(&folder.export(&first)) == sorted(&folder.export(&stops[4])), "the same lines at both ends");
+}
+
+/// Kills a migration in the middle; false if it was too quick for that.
+fn killed(folder: &Folder, from: &str, to: &str) -> bool {
+    let mut child = folder.start(&["migrate", from, to]);
+    while folder.states().is_empty() && child.try_wait().expect("asked").is_none() {
+        sleep(Duration::from_millis(1));
+    }
+    child.kill().expect("SIGKILL");
+    child.wait().expect("it is gone");
+    !folder.states().is_empty()
+}
+
+/// Runs to the end; tells the most anonymous memory that was seen.
+fn watched(folder: &Folder, arguments: &[&str]) -> (Ran, u64) {
+    let mut child = folder.start(arguments);
+    let (mut out, mut err, mut peak) = (String::new(), String::new(), 0);
+    let code = loop {
+        peak = peak.max(memory(&child, "RssAnon"));
+        if let Some(status) = child.try_wait().expect("asked") {
+            break status.code();
+        }
+        sleep(Duration::from_millis(10));
+    };
+    child.stdout.take().expect("piped").read_to_string(&mut out).expect("UTF-8");
+    child.stderr.take().expect("piped").read_to_string(&mut err).expect("UTF-8");
+    (Ran { code, out, err }, peak)
+}

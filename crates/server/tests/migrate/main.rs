@@ -1,0 +1,54 @@
+//! `stayput migrate` as people run it: between stores, from what others kept, killed and gone on with.
+//!
+//! `servers/up` starts the servers; a test that lacks one is ignored.
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use std::panic::AssertUnwindSafe;
+
+mod chain;
+mod foreign;
+#[path = "../support/live.rs"]
+mod live;
+mod local;
+mod moving;
+mod tool;
+
+type Test = fn(&[String]);
+
+const ALONE: &[(&str, Test)] = &[
+    ("local::twice_changes_nothing_and_the_lines_are_the_same", local::twice_changes_nothing),
+    ("local::what_the_target_holds_stays_and_is_told", local::what_the_target_holds_stays),
+    ("local::a_rehearsal_writes_nothing_and_counts_the_same", local::a_rehearsal_writes_nothing),
+    ("local::verify_finds_what_is_missing", local::verify_finds_what_is_missing),
+    ("local::killed_in_the_middle_it_goes_on", local::killed_in_the_middle),
+    ("local::memory_is_flat", local::memory_is_flat),
+    ("local::wrong_usage_is_one_sentence", local::wrong_usage),
+    ("foreign::csv", foreign::csv),
+    ("foreign::csv_is_gone_on_with", foreign::csv_is_gone_on_with),
+    ("foreign::optimizely_profiles", foreign::optimizely_profiles),
+    ("moving::a_server_moves_and_can_go_back", moving::a_server_moves_and_can_go_back),
+];
+const REDIS: &[(&str, Test)] = &[
+    ("foreign::five_in_a_hundred_damaged_strings_are_told_one_by_one", foreign::damaged_strings),
+    ("foreign::strings_of_optimizelys_agent", foreign::agent_strings),
+];
+const ALL: &[(&str, Test)] = &[("chain::the_same_lines_come_back_from_four_stores", chain::the_same_lines)];
+
+fn main() {
+    let mut trials = Vec::new();
+    for (tests, servers) in [(ALONE, &[][..]), (REDIS, &["REDIS"]), (ALL, &["REDIS", "POSTGRES", "MONGODB"])] {
+        for (name, test) in tests {
+            trials.push(Trial::ignorable_test(*name, move || {
+                let urls: Result<Vec<String>, String> = servers.iter().map(|name| tool::server(name)).collect();
+                match urls {
+                    Err(reason) => Ok(Completion::ignored_with(reason)),
+                    // A panic is the failure; nothing of what it left half done is looked at again.
+                    Ok(urls) => match std::panic::catch_unwind(AssertUnwindSafe(|| test(&urls))) {
+                        Ok(()) => Ok(Completion::Completed),
+                        Err(_) => Err(Failed::without_message()),
+                    },
+                }
+            }));
+        }
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
