@@ -24,9 +24,9 @@ HALF_AND_HALF = settings(Control=50, New=50)
 TEN_AND_NINETY = settings(Control=10, New=90)
 
 
-def launch(settings=HALF_AND_HALF, storage=None):
+def launch(settings=HALF_AND_HALF, storage=None, **options):
     """Development mode: decides and stores as always, but sends nothing to VWO."""
-    client = vwo.launch(settings, logging.getLogger("vwo"), storage, is_development_mode=True)
+    client = vwo.launch(settings, logging.getLogger("vwo"), storage, is_development_mode=True, **options)
     if client is None:
         raise RuntimeError("the SDK did not launch")
     return client

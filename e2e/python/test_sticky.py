@@ -1,10 +1,11 @@
 """The official VWO Python SDK made sticky by a running server; each promise beside what happens without it."""
 
-import concurrent.futures, itertools, logging, multiprocessing, sys, unittest
+import concurrent.futures, itertools, logging, multiprocessing, shutil, sys, unittest
 
 import sdk
 from lockstep import LastWriteWins, track
 from sdk import CAMPAIGN, HALF_AND_HALF, TEN_AND_NINETY
+from redis_server import Redis
 from server import Server
 from stayput_storage import StayputStorage
 
@@ -102,6 +103,21 @@ class Sticky(unittest.TestCase):
         self.assertEqual(before, activate(sdk.launch(), users))
         self.assertEqual(activate(sdk.launch(TEN_AND_NINETY, self.storage()), users), before)
         self.assertEqual([self.held(user)["userId"] for user in users], users)
+
+    @unittest.skipUnless(shutil.which("redis-server"), "redis-server is not installed")
+    def test_a_redis_that_the_sdks_own_storage_filled_moves_here_and_nobody_flips(self):
+        users = [f"{self.id()}:{number}" for number in range(1_000)]
+        with Redis() as redis:
+            creds = {"url": redis.host, "user_id": "", "password": ""}
+            client = sdk.launch(redis_creds=creds)
+            before = activate(client, users)
+            self.assertTrue(all(client.track(CAMPAIGN, user, "g1")[CAMPAIGN] for user in users[:500]))
+            done = redis.migrated_to(self.server.address)
+        self.assertEqual((done["found"], done["created"], done["failed"], done["differing"]), (1_000, 1_000, 0, 0))
+        client = sdk.launch(TEN_AND_NINETY, self.storage())
+        self.assertEqual(activate(client, users), before)
+        again = [client.track(CAMPAIGN, user, "g1")[CAMPAIGN] for user in users]
+        self.assertEqual(again, [False] * 500 + [True] * 500, "goals were carried over")
 
     def test_forked_workers_do_not_share_the_connection_of_their_parent(self):
         users, before = self.users(200)

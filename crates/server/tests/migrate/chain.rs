@@ -2,18 +2,23 @@
 use super::tool::{Folder, Ran, lines, long, memory, sorted};
 use std::{io::Read, thread::sleep, time::Duration};
 
-pub(crate) fn the_same_lines(urls: &[String]) {
-    let [redis, postgres, mongodb] = urls else { panic!("three servers") };
-    let (folder, count) = (Folder::new(), if long() { 1_000_000 } else { 20_000 });
-    let name = format!("moved_{}", std::process::id());
+pub(crate) fn redis_and_postgres(urls: &[String]) {
+    the_same_lines(urls, if long() { 1_000_000 } else { 20_000 });
+}
+/// Fewer, because the server that speaks MongoDB's protocol in tests takes few writes a second.
+pub(crate) fn mongodb_too(urls: &[String]) {
+    the_same_lines(urls, if long() { 1_000_000 } else { 6_000 });
+}
+
+fn the_same_lines(urls: &[String], count: usize) {
+    let folder = Folder::new();
+    let name = format!("moved_{}_{}", std::process::id(), urls.len());
     let first = folder.filled("first", &lines(count));
-    let stops = [
-        first.clone(),
-        format!("{redis}?prefix={name}:&timeout=30s"),
-        format!("{postgres}?schema={name}&timeout=30s"),
-        format!("{mongodb}?collection={name}&timeout=30s"),
-        folder.store("last"),
-    ];
+    // Places of their own: the servers are everybody's.
+    let places = [format!("prefix={name}:"), format!("schema={name}"), format!("collection={name}")];
+    let between = urls.iter().zip(places).map(|(url, place)| format!("{url}?{place}&timeout=30s"));
+    let last = folder.store("last");
+    let stops: Vec<String> = [first.clone()].into_iter().chain(between).chain([last.clone()]).collect();
     let mut was_killed = 0;
     for pair in stops.windows(2) {
         let [from, to] = pair else { panic!("pairs") };
@@ -27,7 +32,7 @@ pub(crate) fn the_same_lines(urls: &[String]) {
         assert!(peak < 512, "{peak} MiB");
     }
     assert!(was_killed > 0, "it was never caught in the middle");
-    assert!(sorted(&folder.export(&first)) == sorted(&folder.export(&stops[4])), "the same lines at both ends");
+    assert!(sorted(&folder.export(&first)) == sorted(&folder.export(&last)), "the same lines at both ends");
 }
 
 /// Kills a migration in the middle; false if it was too quick for that.

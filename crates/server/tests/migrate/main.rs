@@ -31,11 +31,14 @@ const REDIS: &[(&str, Test)] = &[
     ("foreign::five_in_a_hundred_damaged_strings_are_told_one_by_one", foreign::damaged_strings),
     ("foreign::strings_of_optimizelys_agent", foreign::agent_strings),
 ];
-const ALL: &[(&str, Test)] = &[("chain::the_same_lines_come_back_from_four_stores", chain::the_same_lines)];
+const TWO: &[(&str, Test)] = &[("chain::the_same_lines_come_back_by_redis_and_postgres", chain::redis_and_postgres)];
+const ALL: &[(&str, Test)] = &[("chain::and_by_mongodb", chain::mongodb_too)];
 
 fn main() {
     let mut trials = Vec::new();
-    for (tests, servers) in [(ALONE, &[][..]), (REDIS, &["REDIS"]), (ALL, &["REDIS", "POSTGRES", "MONGODB"])] {
+    let groups: [(_, &[&str]); 4] =
+        [(ALONE, &[]), (REDIS, &["REDIS"]), (TWO, &["REDIS", "POSTGRES"]), (ALL, &["REDIS", "POSTGRES", "MONGODB"])];
+    for (tests, servers) in groups {
         for (name, test) in tests {
             trials.push(Trial::ignorable_test(*name, move || {
                 let urls: Result<Vec<String>, String> = servers.iter().map(|name| tool::server(name)).collect();
