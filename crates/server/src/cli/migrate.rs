@@ -117,7 +117,7 @@ impl Migrate {
         for (scheme, form) in [("ndjson:", Form::Ndjson), ("csv:", Form::Csv)] {
             if let Some(path) = from.strip_prefix(scheme) {
                 let text = Text::open(form, Path::new(path), reading);
-                return Ok(Source::Text(text.map_err(|error| Failed::new(format!("{path}: {error}")))?));
+                return Ok(Source::Text(Box::new(text.map_err(|error| Failed::new(format!("{path}: {error}")))?)));
             }
         }
         let store = stayput::open(from).await?;

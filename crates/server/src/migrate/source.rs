@@ -13,7 +13,7 @@ pub(crate) enum Source {
     /// A store, all scopes or one.
     Store { store: Arc<dyn ScanStore>, scope: Option<Scope>, next: Option<Cursor>, ended: bool },
     /// NDJSON or CSV.
-    Text(Text),
+    Text(Box<Text>),
     /// Plain strings in Redis.
     Strings(Strings),
 }

@@ -51,7 +51,7 @@ enum Input {
 
 enum Cut {
     Lines(Lines),
-    Rows { rows: Rows, head: Option<Vec<String>> },
+    Rows { rows: Box<Rows>, head: Option<Vec<String>> },
 }
 
 enum Piece {
@@ -68,7 +68,7 @@ impl Text {
         };
         let cut = match form {
             Form::Ndjson => Cut::Lines(Lines::default()),
-            Form::Csv => Cut::Rows { rows: Rows::after(0), head: None },
+            Form::Csv => Cut::Rows { rows: Box::new(Rows::after(0)), head: None },
         };
         let (buffer, rest) = (vec![0; 64 * 1024], 0..0);
         Ok(Self { input, cut, reading, buffer, rest, bytes: 0, lines: 0, begun: 0, ended: false })
@@ -81,7 +81,7 @@ impl Text {
             if head.is_none() {
                 return Err(headless());
             }
-            *rows = Rows::after(lines);
+            **rows = Rows::after(lines);
         }
         let Input::File(file) = &mut self.input else {
             return Err(Error::invalid("from", "standard input cannot be gone on with; give a file"));
