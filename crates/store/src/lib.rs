@@ -11,6 +11,8 @@
 mod changes;
 mod clock;
 mod error;
+#[cfg(any(feature = "connector", feature = "file"))]
+mod fork;
 mod record;
 mod store;
 #[cfg(any(feature = "breaker", feature = "spool"))]
@@ -19,6 +21,8 @@ mod sync;
 pub mod backends;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "connector")]
+pub mod connector;
 pub mod layers;
 #[cfg(feature = "open")]
 mod open;

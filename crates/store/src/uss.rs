@@ -18,6 +18,7 @@ mod core;
 mod found;
 mod interleaved;
 mod quiet;
+mod readings;
 mod wait;
 
 use crate::{Clock, Dialect, Kind, Scope, SystemClock};
@@ -26,6 +27,12 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 pub use blocking::UserStorage;
 pub use found::Found;
 pub use interleaved::AsyncUserStorage;
+#[cfg(feature = "connector")]
+pub(crate) use {
+    self::core::offer,
+    readings::Readings,
+    wait::{wait, wait_until},
+};
 
 /// How many readings a thread remembers, of all its [`UserStorage`]s together; then the oldest is forgotten.
 pub const READINGS_PER_THREAD: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();

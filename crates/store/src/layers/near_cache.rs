@@ -127,6 +127,12 @@ impl<S> NearCache<S> {
         keeper.counters.hit(1);
         peek
     }
+    /// What `key` held at most `max_stale` ago, for callers who could not ask. Never waits.
+    pub fn stale(&self, key: &Key) -> Option<Arc<Assignment>> {
+        let stale = self.0.keeper.stale(key)?;
+        self.0.keeper.counters.stale(1);
+        Some(stale)
+    }
     /// Somebody changed something about `user`.
     pub fn forget(&self, user: &User) {
         self.0.keeper.counters.invalidated();

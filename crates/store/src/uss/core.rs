@@ -25,7 +25,7 @@ impl Core {
 
     pub(super) async fn read(&self, key: Key) -> Result<Option<Found>> {
         let held = self.store.get_one(&key).await?;
-        Ok(held.map(|held| Found { key, held, dialect: self.options.dialect }))
+        Ok(held.map(|held| Found { key, held: Arc::new(held), dialect: self.options.dialect }))
     }
 
     /// Claims for `record`, over what its writer read if it now says something else.
@@ -33,9 +33,7 @@ impl Core {
     /// One claim id for both tries: if only the answer to the first was lost, the second finds its own offer held,
     /// and its goals count as new once.
     pub(super) async fn claim(&self, key: Key, record: Record, read: Option<Over>) -> Result<Claimed> {
-        let offer = record.offer(key, ClaimId::random()?, self.now());
-        let differs = |read: &Over| offer.variation.as_ref().is_some_and(|offered| *offered != read.variation);
-        let offer = Offer { over: read.filter(differs), ..offer };
+        let offer = offer(key, record, read, self.now())?;
         match self.store.claim_one(&offer).await {
             Err(error) if error.is_transient() => {
                 tracing::debug!(%error, "a set failed and is tried once more");
@@ -44,4 +42,11 @@ impl Core {
             answer => answer,
         }
     }
+}
+
+/// Offers what `record` says, decided at `now`, over what its writer read if it now says something else.
+pub(crate) fn offer(key: Key, record: Record, read: Option<Over>, now: Timestamp) -> Result<Offer> {
+    let offer = record.offer(key, ClaimId::random()?, now);
+    let differs = |read: &Over| offer.variation.as_ref().is_some_and(|offered| *offered != read.variation);
+    Ok(Offer { over: read.filter(differs), ..offer })
 }

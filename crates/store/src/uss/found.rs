@@ -1,13 +1,14 @@
 //! What `get` answers.
 use crate::{Assignment, Dialect, Key, Over, Record};
 use serde::ser::{Serialize, Serializer};
+use std::sync::Arc;
 
 /// The assignment of the user and the campaign that were asked for; as JSON it is the record that an SDK expects.
 #[derive(Clone, Debug)]
 pub struct Found {
-    pub(super) key: Key,
-    pub(super) held: Assignment,
-    pub(super) dialect: Dialect,
+    pub(crate) key: Key,
+    pub(crate) held: Arc<Assignment>,
+    pub(crate) dialect: Dialect,
 }
 
 impl Found {
@@ -20,7 +21,7 @@ impl Found {
         &self.held
     }
     /// What an offer must name to replace exactly this.
-    pub(super) fn over(&self) -> Over {
+    pub(crate) fn over(&self) -> Over {
         Over { variation: self.held.variation.clone(), by: Some(self.held.by) }
     }
 }

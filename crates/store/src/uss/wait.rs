@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 ///
 /// Not `Handle::block_on`, which panics on a thread that runs tasks: a connector does not know whose thread it is
 /// called on. A future that needs no waiting, as from memory or a cache, is one poll.
-pub(super) fn wait<T>(runtime: &Handle, future: impl Future<Output = T>) -> T {
+pub(crate) fn wait<T>(runtime: &Handle, future: impl Future<Output = T>) -> T {
     let _entered = runtime.enter();
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let (mut future, mut context) = (pin!(future), Context::from_waker(&waker));
@@ -20,6 +20,24 @@ pub(super) fn wait<T>(runtime: &Handle, future: impl Future<Output = T>) -> T {
             Poll::Ready(answer) => return answer,
             Poll::Pending => thread::park(), // a wake-up since the poll makes this return at once
         }
+    }
+}
+
+/// The same, no longer than until `end`.
+#[cfg(feature = "connector")]
+pub(crate) fn wait_until<T>(runtime: &Handle, end: tokio::time::Instant, future: impl Future<Output = T>) -> Option<T> {
+    let _entered = runtime.enter();
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let (mut future, mut context) = (pin!(future), Context::from_waker(&waker));
+    loop {
+        if let Poll::Ready(answer) = future.as_mut().poll(&mut context) {
+            return Some(answer);
+        }
+        let left = end.saturating_duration_since(tokio::time::Instant::now());
+        if left.is_zero() {
+            return None;
+        }
+        thread::park_timeout(left);
     }
 }
 

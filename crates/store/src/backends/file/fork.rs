@@ -1,13 +1,10 @@
-//! Notices forks: LMDB forbids a child to use what its parent opened.
+//! Keeps forks and heed apart: LMDB forbids a child to use what its parent opened.
+pub(super) use crate::fork::generation;
 use std::{
     cell::RefCell,
-    sync::{
-        Mutex, MutexGuard, Once, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, MutexGuard, Once, PoisonError},
 };
 
-static GENERATION: AtomicU64 = AtomicU64::new(0);
 static WATCH: Once = Once::new();
 /// Held while heed opens or closes an environment.
 static QUIET: Mutex<()> = Mutex::new(());
@@ -17,17 +14,13 @@ thread_local! {
         const { RefCell::new(None) };
 }
 
-/// How many forks lie between the first process and this one: another number means another process.
-pub(super) fn generation() -> u64 {
-    GENERATION.load(Ordering::Relaxed)
-}
-
 /// Begins to notice forks.
 pub(super) fn watch() {
+    crate::fork::watch();
     #[expect(unsafe_code, reason = "only the C library can tell of forks")]
     // SAFETY: the handlers are functions that live as long as the program and do not unwind.
     WATCH.call_once(|| unsafe {
-        libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child));
+        libc::pthread_atfork(Some(before), Some(after), Some(after));
     });
 }
 
@@ -42,10 +35,6 @@ extern "C" fn before() {
     let held = (super::handle::open(), keep_off());
     let _ = HELD.try_with(|slot| slot.replace(Some(held)));
 }
-extern "C" fn in_parent() {
+extern "C" fn after() {
     let _ = HELD.try_with(|slot| slot.take());
-}
-extern "C" fn in_child() {
-    GENERATION.fetch_add(1, Ordering::Relaxed);
-    in_parent();
 }

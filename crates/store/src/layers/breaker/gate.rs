@@ -31,6 +31,8 @@ struct Now {
     /// Changes whenever the state does: an operation that began before says nothing about what holds since.
     era: u64,
     opened: u64,
+    /// Whether the next operation may probe without waiting for the end of the pause.
+    hurried: bool,
     /// What the store said when it failed last.
     said: String,
 }
@@ -72,7 +74,7 @@ impl BreakerState {
 
 impl Gate {
     pub(super) fn new(options: BreakerOptions) -> Self {
-        let now = Now { state: State::Closed { failures: 0 }, era: 0, opened: 0, said: String::new() };
+        let now = Now { state: State::Closed { failures: 0 }, era: 0, opened: 0, hurried: false, said: String::new() };
         Self { options, now: Mutex::new(now) }
     }
     /// What happens to operations now.
@@ -88,12 +90,17 @@ impl Gate {
         self.now().opened
     }
 
+    /// Lets the next operation probe, whatever is left of the pause.
+    pub fn hurry(&self) {
+        self.now().hurried = true;
+    }
+
     pub(super) fn enter(&self) -> Result<Passage<'_>> {
         let began = self.options.clock.now();
         let mut now = self.now();
         match now.state {
             State::Closed { .. } => {}
-            State::Open { since } if since.until(began) >= self.options.pause => {
+            State::Open { since } if now.hurried || since.until(began) >= self.options.pause => {
                 now.turn(State::Probing { since });
             }
             State::Open { since } => {
@@ -152,7 +159,7 @@ impl Gate {
 
 impl Now {
     fn turn(&mut self, state: State) {
-        self.state = state;
+        (self.state, self.hurried) = (state, false);
         self.era += 1;
     }
 }

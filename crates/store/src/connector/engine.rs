@@ -1,0 +1,362 @@
+//! A connector in one process: its runtime, its store with all layers, and what waits.
+use super::{
+    Answer, Options, Stats,
+    deliver::deliver,
+    opening::Opening,
+    stats::Counters,
+    waiting::{Waiting, join},
+};
+use crate::{
+    Assignment, AssignmentStore, AssignmentStoreExt, Claimed, Error, ErrorKind, Key, Record, Result, ScanStore,
+    StackOptions, User,
+    layers::{BreakerOptions, BreakerState, Gate, NearCache, NearCacheOptions, Peek},
+    stack,
+    uss::{Found, Readings, offer, wait_until},
+};
+use std::{
+    slice,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    sync::{Notify, oneshot},
+    time::{Instant, timeout_at},
+};
+
+/// After so many waits in vain nobody waits any more until the store has answered something.
+const STRIKES: u32 = 3;
+/// So many may ask meanwhile, without anybody waiting, whether it answers.
+const UNATTENDED: u32 = 64;
+
+#[derive(Debug)]
+pub(super) struct Engine {
+    shared: Arc<Shared>,
+    readings: Readings,
+    handle: Handle,
+    runtime: Mutex<Option<Runtime>>,
+    closed: AtomicBool,
+}
+
+/// What its tasks know of it.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// The outermost layer.
+    pub(super) store: Arc<dyn AssignmentStore>,
+    cache: Option<NearCache<Arc<dyn ScanStore>>>,
+    pub(super) breaker: Arc<Gate>,
+    pub(super) waiting: Waiting,
+    pub(super) counters: Arc<Counters>,
+    /// How many are flushing.
+    pub(super) flushing: AtomicU64,
+    /// Wakes a delivery that is waiting to be tried again.
+    pub(super) hurried: Notify,
+    strikes: AtomicU32,
+    unattended: AtomicU32,
+    options: Options,
+}
+
+impl Engine {
+    pub(super) fn open(url: &str, options: &Options) -> Result<Self> {
+        let mut opened = None;
+        let engine = Self::start(options.kept(url), options, |counters| {
+            let (opening, first) = Opening::begin(url.to_owned(), counters)?;
+            opened = Some(first);
+            Ok(Arc::new(opening))
+        })?;
+        let opened = async { opened?.await.ok()?.err() };
+        match wait_until(&engine.handle, Instant::now() + options.connect, opened).flatten() {
+            Some(error) => Err(error),
+            None => Ok(engine),
+        }
+    }
+    pub(super) fn over(store: Arc<dyn ScanStore>, options: &Options) -> Result<Self> {
+        Self::start(options.kept(""), options, |_| Ok(store))
+    }
+    /// `backend` is called in the new runtime.
+    fn start(
+        bytes: u64,
+        options: &Options,
+        backend: impl FnOnce(Arc<Counters>) -> Result<Arc<dyn ScanStore>>,
+    ) -> Result<Self> {
+        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("stayput").enable_all().build();
+        let runtime = runtime.map_err(|error| {
+            let message = "the connector's thread cannot be started";
+            Error::new(ErrorKind::Unavailable, "connector", message).with_source(error)
+        })?;
+        let handle = runtime.handle().clone();
+        let counters = Arc::new(Counters::new(options.on_error.clone(), options.clock.clone()));
+        let entered = handle.enter();
+        let shared = Arc::new(Shared::new(backend(counters.clone())?, bytes, counters, options));
+        drop(entered);
+        handle.spawn(deliver(shared.clone()));
+        let (readings, runtime) = (Readings::default(), Mutex::new(Some(runtime)));
+        Ok(Self { shared, readings, handle, runtime, closed: AtomicBool::new(false) })
+    }
+
+    pub(super) fn get(&self, key: Key) -> Answer {
+        self.readings.take(&key); // first, so that a read which fails leaves nothing to replace
+        let shared = &*self.shared;
+        let waiting = shared.waiting.of(&key); // before the store is looked at
+        let held = match shared.peek(&key) {
+            Some(held) => {
+                shared.counters.hits.fetch_add(1, Relaxed);
+                Some(held)
+            }
+            None => self.ask(&key),
+        };
+        if held.is_none() && waiting.iter().all(|offer| offer.variation.is_none()) {
+            shared.counters.unknown.fetch_add(1, Relaxed);
+            return Answer::Unknown;
+        }
+        if held.is_none() {
+            shared.counters.undelivered.fetch_add(1, Relaxed);
+        }
+        match join(held.flatten(), &waiting, shared.options.clock.now()) {
+            Some(held) => {
+                let found = Found { key, held, dialect: shared.options.dialect };
+                self.readings.remember(&found.key, found.over());
+                Answer::Held(found)
+            }
+            None => Answer::Absent,
+        }
+    }
+    /// An id that nothing can be held for.
+    pub(super) fn refuse(&self, error: &Error) -> Answer {
+        self.shared.counters.invalid.fetch_add(1, Relaxed);
+        self.shared.counters.tell(error);
+        Answer::Absent
+    }
+
+    pub(super) fn set(&self, key: Key, record: Record) {
+        if let Err(error) = self.offer(key, record, None) {
+            self.shared.counters.lost.fetch_add(1, Relaxed);
+            self.shared.counters.tell(&error);
+        }
+    }
+    pub(super) fn claim(
+        &self,
+        key: Key,
+        record: Record,
+    ) -> Result<impl Future<Output = Result<Claimed>> + Send + use<>> {
+        let (listener, answer) = oneshot::channel();
+        self.offer(key, record, Some(listener))?;
+        Ok(async { answer.await.unwrap_or_else(|_| Err(closed())) })
+    }
+    fn offer(&self, key: Key, record: Record, listener: Option<oneshot::Sender<Result<Claimed>>>) -> Result<()> {
+        let shared = &*self.shared;
+        shared.counters.sets.fetch_add(1, Relaxed);
+        let read = self.readings.take(&key);
+        if self.closed.load(Relaxed) {
+            return Err(closed());
+        }
+        shared.waiting.push(offer(key, record, read, shared.options.clock.now())?, listener)
+    }
+
+    pub(super) fn prefetch(
+        &self,
+        user: User,
+        keys: Vec<Key>,
+    ) -> Result<impl Future<Output = Result<()>> + Send + use<>> {
+        self.must_be_open()?;
+        let shared = self.shared.clone();
+        Ok(async move {
+            let Some(cache) = &shared.cache else { return Ok(()) };
+            match cache.prefetch(&user).await {
+                Err(error) if !error.is_transient() => cache.get(&keys).await.map(drop),
+                answer => answer,
+            }
+        })
+    }
+    pub(super) fn flush(&self, limit: Duration) -> Result<impl Future<Output = Result<()>> + Send + use<>> {
+        self.must_be_open()?;
+        let (shared, mark) = (self.shared.clone(), self.shared.waiting.mark());
+        Ok(async move { shared.flush(mark, limit).await })
+    }
+    pub(super) fn close(&self) {
+        self.closed.store(true, Relaxed);
+        if let Some(runtime) = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            runtime.shutdown_background(); // works on threads that run tasks, too
+        }
+    }
+    pub(super) fn stats(&self) -> Stats {
+        self.shared.stats()
+    }
+    pub(super) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+        self.must_be_open()?;
+        self.handle.spawn(future);
+        Ok(())
+    }
+    pub(super) fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        crate::uss::wait(&self.handle, future)
+    }
+
+    /// What the store says, or said; nothing if nobody can tell in time.
+    fn ask(&self, key: &Key) -> Option<Option<Arc<Assignment>>> {
+        let shared = &self.shared;
+        if self.closed.load(Relaxed) {
+            return None;
+        }
+        if shared.strikes.load(Relaxed) >= STRIKES {
+            self.ask_unattended(key);
+            return shared.stale(key);
+        }
+        match wait_until(&self.handle, Instant::now() + shared.options.deadline, shared.read(key)) {
+            Some(Ok(held)) => {
+                shared.counters.asked.fetch_add(1, Relaxed);
+                Some(held)
+            }
+            Some(Err(error)) => {
+                shared.counters.tell(&error);
+                shared.stale(key)
+            }
+            None => {
+                shared.strikes.fetch_add(1, Relaxed);
+                let message = format!("no answer within {:?}; get goes on without", shared.options.deadline);
+                shared.counters.tell(&Error::new(ErrorKind::Timeout, "connector", message));
+                shared.stale(key)
+            }
+        }
+    }
+    /// Asks for `key` while nobody waits: the answer is for others, and tells that the store is back.
+    fn ask_unattended(&self, key: &Key) {
+        let (shared, key) = (self.shared.clone(), key.clone());
+        if shared.unattended.fetch_add(1, Relaxed) >= UNATTENDED {
+            shared.unattended.fetch_sub(1, Relaxed);
+            return;
+        }
+        self.handle.spawn(async move {
+            if let Err(error) = shared.read(&key).await {
+                shared.counters.tell(&error);
+            }
+            shared.unattended.fetch_sub(1, Relaxed);
+        });
+    }
+    fn must_be_open(&self) -> Result<()> {
+        if self.closed.load(Relaxed) { Err(closed()) } else { Ok(()) }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Shared {
+    /// All layers around `backend`, keeping `bytes` of what is seen. Needs a tokio runtime.
+    fn new(backend: Arc<dyn ScanStore>, bytes: u64, counters: Arc<Counters>, options: &Options) -> Self {
+        let breaker = BreakerOptions { clock: options.clock.clone(), ..BreakerOptions::default() };
+        let layers = stack(backend, Arc::new(()), StackOptions { breaker, ..StackOptions::default() });
+        let near = NearCacheOptions::default().bytes(bytes).clock(options.clock.clone());
+        let near = near.max_age(options.max_age).max_stale(options.max_stale).absent_for(options.max_age);
+        let cache = (bytes > 0).then(|| NearCache::new(layers.store.clone(), near));
+        let store: Arc<dyn AssignmentStore> = match &cache {
+            Some(cache) => Arc::new(cache.clone()),
+            None => Arc::new(layers.store),
+        };
+        Self {
+            store,
+            cache,
+            breaker: layers.breaker,
+            waiting: Waiting::new(options.waiting),
+            counters,
+            flushing: AtomicU64::new(0),
+            hurried: Notify::new(),
+            strikes: AtomicU32::new(0),
+            unattended: AtomicU32::new(0),
+            options: options.clone(),
+        }
+    }
+
+    /// The store has answered something.
+    pub(super) fn answers(&self) {
+        self.strikes.store(0, Relaxed);
+    }
+
+    /// What is known without asking.
+    fn peek(&self, key: &Key) -> Option<Option<Arc<Assignment>>> {
+        match self.cache.as_ref()?.peek(key) {
+            Peek::Held(held) => Some(Some(held)),
+            Peek::Absent => Some(None),
+            Peek::Unknown => None,
+        }
+    }
+    /// What is held. Everything of the user is read at once: the SDK mostly asks for several campaigns.
+    async fn read(&self, key: &Key) -> Result<Option<Arc<Assignment>>> {
+        if let Some(cache) = &self.cache {
+            match cache.prefetch(key.user()).await {
+                Err(error) if error.is_transient() => return Err(error),
+                Ok(()) => self.answers(),
+                Err(_) => {} // a store that cannot tell all of a user, or something else of the user is unreadable
+            }
+            if let Some(held) = self.peek(key) {
+                return Ok(held);
+            }
+            let seen = cache.look(slice::from_ref(key)).await?;
+            return Ok(seen.into_iter().next().and_then(|seen| seen.held).map(Arc::new));
+        }
+        let held = self.store.get_one(key).await?;
+        self.answers();
+        Ok(held.map(Arc::new))
+    }
+    /// What the store said before it stopped answering.
+    fn stale(&self, key: &Key) -> Option<Option<Arc<Assignment>>> {
+        let held = self.cache.as_ref()?.stale(key)?;
+        self.counters.stale.fetch_add(1, Relaxed);
+        Some(Some(held))
+    }
+
+    async fn flush(&self, mark: u64, limit: Duration) -> Result<()> {
+        let end = Instant::now() + limit;
+        self.flushing.fetch_add(1, Ordering::SeqCst);
+        let _flushing = Flushing(self);
+        loop {
+            let settled = self.waiting.settled.notified();
+            let left = self.waiting.before(mark);
+            if left == 0 {
+                break;
+            }
+            self.breaker.hurry();
+            self.hurried.notify_one();
+            if timeout_at(end, settled).await.is_err() {
+                let message =
+                    format!("{left} of what was set could not be delivered within {limit:?} and go on waiting");
+                return Err(Error::new(ErrorKind::Timeout, "connector", message));
+            }
+        }
+        let late = || Error::new(ErrorKind::Timeout, "connector", "what was set is delivered, and not yet durable");
+        timeout_at(end, self.store.flush()).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    fn stats(&self) -> Stats {
+        let (waiting, waiting_bytes) = self.waiting.size();
+        let near = self.cache.as_ref().map(NearCache::stats).unwrap_or_default();
+        Stats {
+            waiting,
+            waiting_bytes,
+            breaker_opened: self.breaker.opened(),
+            breaker_open: self.breaker.state() != BreakerState::Closed,
+            users: near.users,
+            bytes: near.bytes,
+            evictions: near.evictions,
+            ..self.counters.stats()
+        }
+    }
+}
+
+/// Ends a flush however it ends.
+struct Flushing<'a>(&'a Shared);
+
+impl Drop for Flushing<'_> {
+    fn drop(&mut self) {
+        self.0.flushing.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+pub(super) fn closed() -> Error {
+    Error::new(ErrorKind::Unavailable, "connector", "the connector is closed")
+}
