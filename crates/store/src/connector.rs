@@ -19,7 +19,7 @@ mod options;
 mod stats;
 mod waiting;
 
-use crate::{Claimed, Key, Kind, Record, Result, ScanStore, User, fork};
+use crate::{Error, Key, Kind, Record, Result, ScanStore, User, fork};
 use engine::Engine;
 use serde_json::{Map, Value};
 use std::{
@@ -28,7 +28,7 @@ use std::{
     time::Duration,
 };
 
-pub use answer::Answer;
+pub use answer::{Answer, Told};
 pub use options::{OnError, Options};
 pub use stats::Stats;
 
@@ -86,13 +86,20 @@ impl Connector {
             Err(error) => drop(engine.refuse(&error)),
         }
     }
-    /// The same, and tells what is held now and which goals are new; to be run by [`Connector::spawn`] or
+    /// Counts, and tells `on_error`, what a binding could not even hand over.
+    pub fn refuse(&self, error: &Error) {
+        if let Ok(engine) = self.engine() {
+            engine.refuse(error);
+        }
+    }
+    /// The same as [`Connector::set`], and tells what is held now and which goals are new; to be run by [`Connector::spawn`] or
     /// [`Connector::wait`].
     ///
     /// After an error that may pass, what was set is still shown here and delivered later: only the answer is lost.
-    pub fn claim(&self, record: Map<String, Value>) -> Result<impl Future<Output = Result<Claimed>> + Send + use<>> {
+    pub fn claim(&self, record: Map<String, Value>) -> Result<impl Future<Output = Result<Told>> + Send + use<>> {
         let (key, record) = self.parse(record)?;
-        self.engine()?.claim(key, record)
+        let (answer, dialect) = (self.engine()?.claim(key.clone(), record)?, self.options.dialect);
+        Ok(async move { Ok(Told { key, claimed: answer.await?, dialect }) })
     }
     /// Reads what is held for a user, so that `get` need not wait; to be run likewise. Nothing is to be done where
     /// nothing is kept, as over `file:`.

@@ -1,5 +1,7 @@
-//! What a connector answers to a `get`.
-use crate::uss::Found;
+//! What a connector answers to a `get` and to a `claim`.
+use crate::{Claimed, Dialect, Key, Record, uss::Found};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+use std::ops::Deref;
 
 /// What is held for a user and a campaign, as far as this process could tell in time.
 #[derive(Clone, Debug)]
@@ -19,5 +21,31 @@ impl Answer {
             Self::Held(found) => Some(found),
             Self::Absent | Self::Unknown => None,
         }
+    }
+}
+
+/// The answer to a claim; as JSON it is the outcome, the new goals, and what is held now, as a record.
+#[derive(Clone, Debug)]
+pub struct Told {
+    pub(super) key: Key,
+    pub(super) claimed: Claimed,
+    pub(super) dialect: Dialect,
+}
+
+impl Deref for Told {
+    type Target = Claimed;
+    fn deref(&self) -> &Claimed {
+        &self.claimed
+    }
+}
+
+impl Serialize for Told {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { key, claimed, dialect } = self;
+        let mut told = serializer.serialize_struct("Told", 3)?;
+        told.serialize_field("outcome", claimed.outcome.name())?;
+        told.serialize_field("newGoals", &claimed.new_goals)?;
+        told.serialize_field("held", &claimed.held.as_ref().map(|held| Record::shown(key, held, *dialect)))?;
+        told.end()
     }
 }

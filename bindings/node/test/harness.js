@@ -1,0 +1,77 @@
+'use strict';
+// Runs tests one after another and reports them as Rust's test runner does, whose figures ./test adds up.
+
+const { execFileSync, fork } = require('child_process');
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
+
+const tests = [];
+const redis = process.env.STAYPUT_TEST_REDIS;
+const PATIENCE = 60_000;
+
+/** A test; `needs: 'redis'` ignores it where there is none. */
+const test = (name, options, run) => tests.push({ name, options, run });
+const wait = ms => new Promise(resolve => setTimeout(resolve, ms));
+
+async function until(what, holds) {
+  const end = Date.now() + PATIENCE;
+  while (!(await holds())) {
+    if (Date.now() > end) throw Error(`never: ${what}`);
+    await wait(5);
+  }
+}
+
+let folders = 0;
+/** The URL of an empty store; for Redis one with a prefix of its own. */
+function fresh(kind) {
+  folders += 1;
+  if (kind === 'file') return `file:${fs.mkdtempSync(path.join(os.tmpdir(), 'stayput-node-'))}`;
+  return `${redis}?prefix=node-${process.pid}-${folders}:`;
+}
+
+/** Runs a role of roles.js in a process of its own; `tell` and `hear` talk to it. */
+function role(name, parameters) {
+  const child = fork(path.join(__dirname, 'roles.js'), [name, JSON.stringify(parameters)], { stdio: 'inherit' });
+  const heard = [];
+  let wake = () => {};
+  child.on('message', message => (heard.push(message), wake()));
+  const ended = new Promise(resolve => child.on('exit', code => (resolve(code), wake())));
+  const hear = async () => {
+    while (!heard.length) {
+      if (child.exitCode !== null) throw Error(`${name} ended with ${child.exitCode} and said nothing`);
+      await new Promise(resolve => (wake = resolve));
+    }
+    return heard.shift();
+  };
+  return { tell: message => child.send(message), hear, ended };
+}
+
+/** Stops and continues the Redis server of the tests. */
+const signal = name => process.kill(Number(process.env.STAYPUT_TEST_REDIS_PID), name);
+
+async function run() {
+  let passed = 0, failed = 0, ignored = 0;
+  const wanted = process.argv.slice(2);
+  for (const { name, options, run } of tests) {
+    if (wanted.length && !wanted.some(word => name.includes(word))) continue;
+    if (options.needs === 'redis' && !redis) {
+      console.log(`test ${name} ... ignored: redis-server is not installed`);
+      ignored += 1;
+      continue;
+    }
+    try {
+      const late = new Promise((_, reject) => setTimeout(reject, PATIENCE, Error('no end')).unref());
+      const said = await Promise.race([run(), late]);
+      console.log(`test ${name} ... ok${said ? ` (${said})` : ''}`);
+      passed += 1;
+    } catch (error) {
+      console.log(`test ${name} ... FAILED\n${error.stack}`);
+      failed += 1;
+    }
+  }
+  console.log(`\ntest result: ${failed ? 'FAILED' : 'ok'}. ${passed} passed; ${failed} failed; ${ignored} ignored`);
+  process.exit(failed || !passed ? 1 : 0);
+}
+
+module.exports = { execFileSync, fresh, redis, role, run, signal, test, until, wait };
