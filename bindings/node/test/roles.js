@@ -42,8 +42,12 @@ const roles = {
   },
 
   /** Sets and has nothing left to do. */
-  async leave({ user }) {
-    storage().set({ userId: user, campaignKey: CAMPAIGN, variationName: 'Control' });
+  async leave({ count }) {
+    const opened = storage();
+    await say('open');
+    await hear();
+    for (const user of users(0, count)) opened.set({ userId: user, campaignKey: CAMPAIGN, variationName: 'Control' });
+    await say('set');
     process.disconnect();
   },
 
