@@ -26,10 +26,17 @@ function p50(calls, together, work) {
   return median(times);
 }
 
-function rate(calls, work) {
-  const begun = process.hrtime.bigint();
-  for (let call = 0; call < calls; call += 1) work(user((call * 7919) % USERS));
-  return calls / (Number(process.hrtime.bigint() - begun) / 1e9);
+/** How often a second each of two does its work, by the median time of a few calls: both take turns all the time. */
+function rates(calls, one, other) {
+  const times = [[], []];
+  for (let call = 0; call < calls; call += 1) {
+    for (const side of call % 2 ? [0, 1] : [1, 0]) {
+      const begun = process.hrtime.bigint();
+      for (let n = 0; n < 5; n += 1) (side ? other : one)(user((call * 7919 + n) % USERS));
+      times[side].push(Number(process.hrtime.bigint() - begun) / 5e9);
+    }
+  }
+  return times.map(times => 1 / median(times));
 }
 
 async function main() {
@@ -56,9 +63,7 @@ async function main() {
     const hit = p50(2_000, 10, get);
     const sync = p50(300, 1, name => synckit(`bench:${name}`));
     warm();
-    const [a, b] = round % 2
-      ? [rate(1_000, activate(ours)), rate(1_000, activate(theirs))]
-      : [rate(1_000, activate(theirs)), rate(1_000, activate(ours))].reverse();
+    const [a, b] = rates(300, activate(ours), activate(theirs));
     if (round > 1) rounds.push({ hit, sync, a, b });
   }
   const of = pick => median(rounds.map(pick));
