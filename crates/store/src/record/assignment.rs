@@ -30,7 +30,8 @@ pub struct Assignment {
     pub changed_at: Timestamp,
     /// When it stops counting; `None` is never.
     pub expires_at: Option<Timestamp>,
-    /// 1 at creation, +1 per change; 1 again after expiry, removal or a new epoch.
+    /// 1 at creation, +1 per change; 1 again after expiry, removal or a new epoch. 0 is held nowhere: see
+    /// [`Assignment::is_guess`].
     pub revision: u64,
     /// Which life of the campaign it belongs to; reserved for resets, 0 for now.
     pub epoch: u32,
@@ -69,6 +70,11 @@ pub struct Entry {
 }
 
 impl Assignment {
+    /// Whether this is only what will be held once a spool has delivered what waits there, if nobody else was earlier:
+    /// never to be taken for what the store said.
+    pub fn is_guess(&self) -> bool {
+        self.revision == 0
+    }
     /// Whether it still counts at `now`.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|end| now < end)

@@ -86,8 +86,9 @@ impl Draft {
     pub(super) fn keys(&self) -> Vec<Key> {
         self.slots.iter().map(|slot| slot.key.clone()).collect()
     }
-    /// `key` held `held` when it was read.
+    /// `key` held `held` when it was read; what a spool only guesses is never fresh, and no claim is answered by it.
     pub(super) fn keep(&mut self, key: &Key, held: &Arc<Assignment>, read: Read) {
+        let read = if held.is_guess() { read.doubtful() } else { read };
         let (held, expires_at, weight) = (held.clone(), held.expires_at, weight(key, held));
         let slot = Slot { key: key.clone(), held, expires_at, read, weight };
         match place(&self.slots, key) {

@@ -126,10 +126,16 @@ impl SpoolQueue {
         // What cannot be read is put aside by whoever replays; it is nobody's answer until then.
         Ok(rows.iter().filter_map(|row| Waiting::read(row).ok()).map(|waiting| waiting.offer).collect())
     }
-    /// What `held` will be once `waiting` is delivered, if nobody else comes first.
+    /// What `held` will be once `waiting` is delivered, if nobody else comes first. Unless that changes nothing it is a
+    /// guess, and says so, for caches in front.
     pub(super) fn join(&self, held: Option<Assignment>, waiting: &[Offer]) -> Option<Assignment> {
         let now = self.options.clock.now();
-        waiting.iter().fold(held, |held, offer| offer.join(held, now).claimed.held)
+        let (mut held, mut is_guess) = (held, false);
+        for offer in waiting {
+            let joined = offer.join(held, now);
+            (held, is_guess) = (joined.claimed.held, is_guess || joined.changed);
+        }
+        held.map(|held| if is_guess { Assignment { revision: 0, ..held } } else { held })
     }
 
     /// Keeps `offers` until they are delivered; when this returns, no crash can lose them. One that waits already, the
