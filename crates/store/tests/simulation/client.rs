@@ -153,11 +153,7 @@ fn seen(
     let waited = process.spool_of(world).filter(|machine| machine.waited.since(&machine.disk, key, window.from));
     let mut book = world.truth.book();
     let is_true = book.line(key, held.as_ref(), window).is_some();
-    let is_guess = waited.is_some_and(|machine| {
-        let promises = machine.promises.lock().expect("no panic");
-        let offers: Vec<&Offer> = promises.spooled.iter().map(|spooled| &spooled.offer).collect();
-        may_be_guessed(&book, key, held.as_ref(), window, &offers)
-    });
+    let is_guess = waited.is_some() && may_be_guessed(&book, key, held.as_ref(), window, is_stale);
     if !is_true && !is_guess {
         let candidates: Vec<_> = book.candidates(key, window).map(|(_, held)| held.map(shown)).collect();
         let held = held.as_ref().map(shown);
@@ -170,18 +166,16 @@ fn seen(
     }
 }
 
-/// While offers wait, a read is answered with what is held joined with them: never less than what is held.
-fn may_be_guessed(book: &Book, key: &Key, held: Option<&Assignment>, window: Window, spooled: &[&Offer]) -> bool {
+/// While offers wait, a read is answered with what is held joined with them: never less than what is held, unless the
+/// store could not be asked and the answer says so.
+fn may_be_guessed(book: &Book, key: &Key, held: Option<&Assignment>, window: Window, is_stale: bool) -> bool {
     let Some(held) = held else { return false };
+    let offered = book.offers_of(key).iter().any(|offer| offer.variation.as_ref() == Some(&held.variation));
     book.candidates(key, window).any(|(_, candidate)| {
-        let known = book.offers_of(key);
-        let kept = candidate.is_none_or(|candidate| {
-            candidate.goals.iter().all(|goal| held.goals.iter().any(|other| other.name == goal.name))
-        });
-        let variation = candidate.is_some_and(|candidate| candidate.variation == held.variation)
-            || known.iter().any(|offer| offer.variation.as_ref() == Some(&held.variation));
-        let _ = spooled;
-        kept && variation
+        let has = |name: &Name| held.goals.iter().any(|goal| goal.name == *name);
+        let kept = candidate.is_none_or(|candidate| candidate.goals.iter().all(|goal| has(&goal.name)));
+        let same = candidate.is_some_and(|candidate| candidate.variation == held.variation);
+        (is_stale || kept) && (same || offered)
     })
 }
 

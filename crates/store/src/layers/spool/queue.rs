@@ -192,7 +192,8 @@ impl SpoolQueue {
         };
         // What is on its way waits until it is answered, so whoever has nothing waiting has nothing on its way.
         if find(List::Waiting)?.is_empty() && find(List::Dead)?.is_empty() {
-            return Ok(());
+            // What somebody removed a moment ago may not be synced yet: a crash would bring it back.
+            return self.disk.sync().await;
         }
         let _flight = self.stop_flights().await?;
         for list in [List::Waiting, List::Dead] {
