@@ -295,9 +295,9 @@ impl World {
                 if book.arrivals(claim).is_empty() && !gone && !buried(claim) {
                     book.wrong(format!("{} was spooled and has vanished", said(&spooled.offer)));
                 }
-                for later in promises.spooled.iter().filter(|later| later.begun > spooled.told) {
-                    let first = |claim| book.arrivals(claim).first().copied();
-                    let (one, other) = (first(claim), first(later.offer.claim));
+                for later in promises.spooled.iter().filter(|later| !gone && later.begun > spooled.told) {
+                    let one = book.arrivals(claim).first().copied();
+                    let other = book.arrivals(later.offer.claim).iter().copied().find(|tick| *tick > later.begun);
                     if later.offer.key == spooled.offer.key && one.zip(other).is_some_and(|(one, other)| one > other) {
                         book.wrong(format!("{} went past {}", said(&later.offer), said(&spooled.offer)));
                     }
