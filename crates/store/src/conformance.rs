@@ -26,6 +26,7 @@
 mod contract;
 mod enumeration;
 mod extremes;
+mod fme;
 mod goals;
 mod races;
 mod rule;
@@ -118,6 +119,16 @@ cases! {
         rule_each_change_raises_the_revision_by_one,
         rule_a_new_life_begins_at_revision_one,
         rule_lower_epochs_do_not_count,
+    }
+    fme needs Claims {
+        fme_any_decision_replaces_none,
+        fme_none_never_replaces,
+        fme_an_experiment_joins_its_rollout,
+        fme_every_other_decision_needs_over,
+        fme_who_has_read_clears_the_holdouts_that_a_user_is_in,
+        fme_a_repeated_decision_writes_nothing,
+        fme_records_are_kept_whole,
+        fme_of_concurrent_decisions_one_wins_and_no_holdout_is_lost,
     }
     goals needs Claims {
         rule_each_goal_is_new_to_one_claim,

@@ -2,6 +2,7 @@
 mod assignment;
 pub mod codec;
 mod document;
+mod fme;
 mod goals;
 #[cfg(feature = "json")]
 mod json;

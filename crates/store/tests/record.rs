@@ -122,10 +122,10 @@ fn what_was_set_is_shown_in_the_readers_dialect() {
 fn a_line_keeps_its_times_through_import_and_export() {
     let line = json!({
         "userId": "u", "campaignKey": "c", "variationName": "v", "goalIdentifier": "a", "metaData": 1, "x": true,
-        "kind": "fme", "assignedAt": "1970-01-01T00:00:00.001Z", "changedAt": "1970-01-01T00:00:01.500Z",
+        "assignedAt": "1970-01-01T00:00:00.001Z", "changedAt": "1970-01-01T00:00:01.500Z",
         "expiresAt": "2026-01-31T12:00:00.000Z",
     });
-    for without in ["", "expiresAt", "kind", "metaData"] {
+    for without in ["", "expiresAt", "metaData"] {
         let mut line = line.clone();
         fields_mut(&mut line).remove(without);
         let offer = Line::parse(fields(line.clone())).expect("a line");

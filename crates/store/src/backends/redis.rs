@@ -12,7 +12,7 @@
 //!
 //! Repeating a claim after any of these is safe: it joins what the servers then hold.
 //!
-//! A read or a claim is one round trip per node: reads ask the master, so that nothing acknowledged is missed. All of
+//! A read or a claim is one round trip per node, a claim of FME two if it changes something: reads ask the master, so that nothing acknowledged is missed. All of
 //! a user is one hash, beside an index of users for scans. The index costs a sorted-set member per user (about 100
 //! bytes and the id) and one `ZADD` when a user comes first; claims that only change what is held do not touch it.
 //! With a retention, an index entry stays until later first claims of its bucket come across it.
@@ -29,10 +29,11 @@ mod place;
 mod scan;
 mod script;
 mod strings;
+mod swap;
 mod target;
 
 use crate::{
-    Assignment, AssignmentStore, BoxFuture, Changes, Claimed, Cursor, Entry, Error, ErrorKind, Key, Offer, Page,
+    Assignment, AssignmentStore, BoxFuture, Changes, Claimed, Cursor, Entry, Error, ErrorKind, Key, Kind, Offer, Page,
     Result, ScanStore, Scope, StoreUrl, User, codec, distinct,
 };
 use failure::failed;
@@ -46,6 +47,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
+use swap::Placed;
 
 pub use strings::{RedisStrings, StringsPage};
 
@@ -124,6 +126,36 @@ impl Redis {
     }
 }
 
+impl Redis {
+    /// Joins each of `offers`, of classic campaigns, with what is held.
+    async fn claim_by_script(&self, offers: Vec<Placed<'_>>, deadline: Deadline) -> Result<Vec<(usize, Claimed)>> {
+        let tell = |number: usize, to: &mut Words| {
+            if let Some((_, offer)) = offers.get(number) {
+                tell_offer(offer, to);
+            }
+        };
+        let calls = Call::grouped(&self.keys, offers.iter().map(|(_, offer)| &offer.key), tell);
+        if calls.is_empty() {
+            return Ok(Vec::new());
+        }
+        let answers = self.scripts.claim.run(&self.link, &calls, Repeat::Once, deadline).await?;
+        let mut claimed = Vec::with_capacity(offers.len());
+        for (call, answer) in calls.iter().zip(answers) {
+            // What was decided at a glance is answered bare.
+            let values = match answer {
+                Value::Array(values) => values,
+                value => vec![value],
+            };
+            for (number, value) in call.places.iter().zip(values) {
+                if let Some((place, offer)) = offers.get(*number) {
+                    claimed.push((*place, offer.answer(held_after(value)?)));
+                }
+            }
+        }
+        Ok(claimed)
+    }
+}
+
 #[deny(clippy::missing_trait_methods)]
 impl AssignmentStore for Redis {
     fn get<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Assignment>>>> {
@@ -137,27 +169,15 @@ impl AssignmentStore for Redis {
     fn claim<'a>(&'a self, offers: &'a [Offer]) -> BoxFuture<'a, Result<Vec<Claimed>>> {
         Box::pin(async move {
             distinct(offers.iter().map(|offer| &offer.key))?;
-            let tell = |place: usize, to: &mut Words| {
-                if let Some(offer) = offers.get(place) {
-                    tell_offer(offer, to);
-                }
-            };
-            let calls = Call::grouped(&self.keys, offers.iter().map(|offer| &offer.key), tell);
-            if calls.is_empty() {
-                return Ok(Vec::new());
-            }
-            let answers = self.scripts.claim.run(&self.link, &calls, Repeat::Once, self.link.deadline()).await?;
+            let deadline = self.link.deadline();
+            let placed = offers.iter().enumerate();
+            let (scripted, others): (Vec<Placed<'_>>, Vec<_>) =
+                placed.partition(|(_, offer)| offer.key.kind() == Kind::Classic);
             let mut claimed: Vec<Option<Claimed>> = vec![None; offers.len()];
-            for (call, answer) in calls.iter().zip(answers) {
-                // What was decided at a glance is answered bare.
-                let values = match answer {
-                    Value::Array(values) => values,
-                    value => vec![value],
-                };
-                for (place, value) in call.places.iter().zip(values) {
-                    if let (Some(offer), Some(claimed)) = (offers.get(*place), claimed.get_mut(*place)) {
-                        *claimed = Some(offer.answer(held_after(value)?));
-                    }
+            let answers = self.claim_by_script(scripted, deadline).await?;
+            for (place, answer) in answers.into_iter().chain(self.claim_by_swapping(others, deadline).await?) {
+                if let Some(claimed) = claimed.get_mut(place) {
+                    *claimed = Some(answer);
                 }
             }
             claimed.into_iter().map(|claimed| claimed.ok_or_else(strange)).collect()

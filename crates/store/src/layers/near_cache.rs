@@ -3,14 +3,14 @@
 //! One entry holds all that is known of one user. A read may not undo what was learnt, claimed or forgotten since it
 //! began; of two answers that overlapped, the higher revision of one claim counts, and where that does not decide the
 //! key is asked for again. Of claims, those that would change nothing are answered from here, and never one that
-//! brings goals. Who reads what somebody else is reading waits for that read.
+//! brings goals of a classic campaign. Who reads what somebody else is reading waits for that read.
 //!
 //! What is answered is at most `max_age` older than the store, as long as nobody else's changes are followed; a claim
 //! or a removal through the cache is seen at once. Where the store fails, reads are answered with what it said at most
 //! `max_stale` ago.
 use crate::{
     Assignment, AssignmentStore, BoxFuture, Change, Changes, Claimed, Clock, Cursor, Entry, Error, ErrorKind, Key,
-    Offer, Outcome, Page, Result, ScanStore, Scope, SystemClock, Timestamp, User, distinct,
+    Kind, Offer, Outcome, Page, Result, ScanStore, Scope, SystemClock, Timestamp, User, distinct,
 };
 use std::{sync::Arc, time::Duration};
 

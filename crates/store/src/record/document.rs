@@ -32,7 +32,7 @@ impl fmt::Debug for Document {
 mod json {
     use super::{super::limits, Document};
     use crate::{Error, Result};
-    use serde_json::Value;
+    use serde_json::{Map, Value};
 
     impl Document {
         /// Keeps `value` if it is at most 16 KiB of compact JSON without U+0000; `field` names it in errors.
@@ -50,6 +50,24 @@ mod json {
         pub fn to_value(&self) -> Value {
             // Not JSON only if a backend handed over what it should not have; then people see the text itself.
             serde_json::from_str(&self.0).unwrap_or_else(|_| Value::String(self.0.to_string()))
+        }
+        /// `object`, if there is one, with those fields of this that it lacks and that are wanted. Nothing if there is
+        /// none to add, or no room for them.
+        pub(in crate::record) fn added_to(&self, object: Option<&Self>, wanted: impl Fn(&str) -> bool) -> Option<Self> {
+            let mut all = object.map_or_else(|| Some(Map::new()), Self::fields)?;
+            let before = all.len();
+            for (name, value) in self.fields()? {
+                if wanted(&name) {
+                    all.entry(name).or_insert(value);
+                }
+            }
+            if all.len() == before { None } else { Self::new("extra", &Value::Object(all)).ok() }
+        }
+        fn fields(&self) -> Option<Map<String, Value>> {
+            match self.to_value() {
+                Value::Object(fields) => Some(fields),
+                _ => None,
+            }
         }
         /// Refuses two documents of one record that together are too large.
         pub(in crate::record) fn fit_together(one: Option<&Self>, other: Option<&Self>) -> Result<()> {

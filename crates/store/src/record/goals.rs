@@ -38,6 +38,10 @@ impl Goals {
     pub(super) fn stored(goals: Vec<Goal>) -> Self {
         Self(goals)
     }
+    /// Keeps those that `stays` says.
+    pub(super) fn retain(&mut self, stays: impl Fn(&Goal) -> bool) {
+        self.0.retain(stays);
+    }
     /// Adds those of `names` that are missing, for the credit of `by`, while there is room; true if any was added.
     pub fn bring(&mut self, names: &[Name], by: ClaimId) -> bool {
         let before = self.0.len();

@@ -3,11 +3,13 @@
 //! Field names are those of VWO's page "Implement a User Storage Service"; the Python SDK says `goalIdentifiers`
 //! where the others say `goalIdentifier`, and the Java SDK ends the list with a delimiter (observed in
 //! vwo-python-sdk 1.68 and vwo-java-sdk 1.66).
-use super::{Assignment, ClaimId, Document, Imported, Key, Kind, Name, Offer, Scope};
+use super::{Assignment, ClaimId, Document, Goal, Imported, Key, Kind, Name, Offer, Scope};
 use crate::{Error, Result, Timestamp};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 use std::collections::HashSet;
+
+mod fme;
 
 /// What stands between two goals of a list.
 const DELIMITER: &str = "_vwo_";
@@ -29,11 +31,11 @@ pub enum Dialect {
 pub struct Record {
     /// `userId`.
     pub user_id: Option<String>,
-    /// `campaignKey`.
+    /// `campaignKey`, or `featureKey`.
     pub campaign_key: Option<String>,
-    /// `variationName`.
+    /// `variationName`; in a record of FME the identity of the decision, or `none`.
     pub variation: Option<Name>,
-    /// The parts of `goalIdentifier` and `goalIdentifiers`, each once.
+    /// The parts of `goalIdentifier` and `goalIdentifiers`, each once; and the holdouts of a record of FME.
     pub goals: Vec<Name>,
     /// `metaData`.
     pub meta_data: Option<Document>,
@@ -57,11 +59,15 @@ pub struct Line {
 }
 
 impl Record {
-    /// Reads a record of any SDK.
+    /// Reads a record of any classic SDK.
     pub fn parse(fields: Map<String, Value>) -> Result<Self> {
+        Self::parse_as(Kind::Classic, fields)
+    }
+    /// Reads a record of any SDK for campaigns of `kind`.
+    pub fn parse_as(kind: Kind, fields: Map<String, Value>) -> Result<Self> {
         match RESERVED.iter().find(|name| fields.contains_key(**name)) {
             Some(name) => Err(Error::invalid(name, format!("{name} is reserved for the lines of an export"))),
-            None => Self::parse_unreserved(fields),
+            None => Self::parse_unreserved(kind, fields),
         }
     }
 
@@ -77,15 +83,24 @@ impl Record {
             return Err(Error::invalid("userId", "userId is not the one that was asked for"));
         }
         if differs(&self.campaign_key, key.campaign()) {
-            return Err(Error::invalid("campaignKey", "campaignKey is not the one that was asked for"));
+            return Err(match key.kind() {
+                Kind::Classic => Error::invalid("campaignKey", "campaignKey is not the one that was asked for"),
+                Kind::Fme => Error::invalid("featureKey", "featureKey is not the one that was asked for"),
+            });
         }
         Ok(())
+    }
+
+    /// Whether it says a variation; the `none` of FME is not one.
+    pub fn says_decision(&self, kind: Kind) -> bool {
+        self.variation.as_ref().is_some_and(|variation| kind == Kind::Classic || variation.as_str() != super::fme::NONE)
     }
 
     /// The key that this record names itself.
     pub fn key(&self, scope: &Scope, kind: Kind) -> Result<Key> {
         let user = self.user_id.as_deref().ok_or_else(|| missing("userId"))?;
-        let campaign = self.campaign_key.as_deref().ok_or_else(|| missing("campaignKey"))?;
+        let name = if kind == Kind::Fme { "featureKey" } else { "campaignKey" };
+        let campaign = self.campaign_key.as_deref().ok_or_else(|| missing(name))?;
         Key::new(scope, kind, user, campaign)
     }
 
@@ -95,7 +110,34 @@ impl Record {
         Offer { variation, goals, meta_data, extra, ..Offer::new(key, claim, now) }
     }
 
-    fn parse_unreserved(mut fields: Map<String, Value>) -> Result<Self> {
+    fn parse_unreserved(kind: Kind, fields: Map<String, Value>) -> Result<Self> {
+        match kind {
+            Kind::Classic => Self::parse_classic(fields),
+            Kind::Fme => Self::parse_fme(fields),
+        }
+    }
+
+    fn parse_fme(mut fields: Map<String, Value>) -> Result<Self> {
+        fields.retain(|_, value| !value.is_null());
+        let feature = take_text(&mut fields, "featureKey")?;
+        let mut holdouts = fme::take_holdouts(&mut fields)?;
+        let identity = fme::identity(&fields)?;
+        let says_decision = identity.as_str() != super::fme::NONE;
+        let record = Self::parse_classic(fields)?;
+        if record.variation.as_ref().is_some_and(|variation| says_decision && *variation != identity) {
+            return Err(Error::invalid("variationName", format!("variationName must be {identity}, as the ids say")));
+        }
+        if let (Some(feature), Some(campaign)) = (&feature, &record.campaign_key)
+            && feature != campaign
+        {
+            return Err(Error::invalid("featureKey", "featureKey and campaignKey must be the same if both are given"));
+        }
+        holdouts.extend(record.goals);
+        let (campaign_key, variation) = (feature.or(record.campaign_key), record.variation.or(Some(identity)));
+        Ok(Self { campaign_key, variation, goals: holdouts, ..record })
+    }
+
+    fn parse_classic(mut fields: Map<String, Value>) -> Result<Self> {
         let user_id = take_text(&mut fields, "userId")?;
         let campaign_key = take_text(&mut fields, "campaignKey")?;
         let variation = take_text(&mut fields, "variationName")?.map(|name| Name::variation(&name)).transpose()?;
@@ -129,7 +171,7 @@ impl Line {
         let assigned_at = take_time(&mut fields, "assignedAt")?;
         let changed_at = take_time(&mut fields, "changedAt")?;
         let expires_at = take_time(&mut fields, "expiresAt")?;
-        let record = Record::parse_unreserved(fields)?;
+        let record = Record::parse_unreserved(kind, fields)?;
         if record.variation.is_none() {
             return Err(missing("variationName"));
         }
@@ -164,21 +206,40 @@ impl Serialize for Shown<'_> {
         let Self { key, held, dialect, times } = self;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("userId", key.user_id())?;
-        map.serialize_entry("campaignKey", key.campaign())?;
-        map.serialize_entry("variationName", held.variation.as_str())?;
-        if !held.goals.is_empty() {
+        let fields = held.extra.as_ref().map(Document::to_value);
+        let mut goals: Vec<&Goal> = held.goals.iter().collect();
+        match key.kind() {
+            Kind::Classic => {
+                map.serialize_entry("campaignKey", key.campaign())?;
+                map.serialize_entry("variationName", held.variation.as_str())?;
+            }
+            Kind::Fme => {
+                map.serialize_entry("featureKey", key.campaign())?;
+                let said = fields.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
+                // Only what the ids do not say, which was stored by hand.
+                if !fme::identity(&said).is_ok_and(|identity| identity == held.variation) {
+                    map.serialize_entry("variationName", held.variation.as_str())?;
+                }
+                let (lists, others) = fme::lists(held.goals.iter());
+                for (list, ids) in lists {
+                    map.serialize_entry(list, &ids)?;
+                }
+                goals = others;
+            }
+        }
+        if !goals.is_empty() {
             let field = match dialect {
                 Dialect::Documented => "goalIdentifier",
                 Dialect::Python => "goalIdentifiers",
             };
-            let goals: Vec<&str> = held.goals.iter().map(|goal| goal.name.as_str()).collect();
+            let goals: Vec<&str> = goals.iter().map(|goal| goal.name.as_str()).collect();
             map.serialize_entry(field, &goals.join(DELIMITER))?;
         }
         if let Some(meta_data) = &held.meta_data {
             map.serialize_entry("metaData", &meta_data.document.to_value())?;
         }
-        if let Some(Value::Object(fields)) = held.extra.as_ref().map(Document::to_value) {
-            for (name, value) in &fields {
+        if let Some(Value::Object(fields)) = &fields {
+            for (name, value) in fields {
                 map.serialize_entry(name, value)?;
             }
         }

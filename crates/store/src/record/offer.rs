@@ -1,5 +1,5 @@
 //! What somebody wants stored, and the one rule that joins it with what is held.
-use super::{Assignment, ClaimId, Document, Entry, Goals, Key, MetaData, Name, limits};
+use super::{Assignment, ClaimId, Document, Entry, Goals, Key, Kind, MetaData, Name, fme, limits};
 use crate::Timestamp;
 use std::{collections::HashSet, time::Duration};
 
@@ -169,6 +169,12 @@ impl Offer {
         Self { over: Some(Over { variation, by }), ..self }
     }
 
+    /// Whether it brings a decision: a variation that is not the `none` of FME.
+    pub(crate) fn is_decision(&self) -> bool {
+        let is_none = |offered: &Name| self.key.kind() == Kind::Fme && offered.as_str() == fme::NONE;
+        self.variation.as_ref().is_some_and(|offered| !is_none(offered))
+    }
+
     /// The rule: joins this offer with what is held, expired or not, at `now` by the clock of whoever holds it.
     ///
     /// 1. Nothing live is held: the offer is stored if it has a variation. Without one it leaves no trace: a writer
@@ -176,6 +182,14 @@ impl Offer {
     /// 2. The same variation is held: goals unite, newer `metaData` replaces older.
     /// 3. Another variation is held and `over` names it: the variation is replaced; goals stay and unite.
     /// 4. Another variation is held otherwise: it stays, and the offer's goals still unite.
+    ///
+    /// Of kind [`Fme`](Kind::Fme) the variation is the identity of a decision, or `none`, and goals are holdouts. Then:
+    ///
+    /// - `none` never replaces, whatever `over` names. Any identity replaces `none`, and one that adds an experiment to
+    ///   the rollout that is held replaces that, both without `over`.
+    /// - A decision whose `over` names what is held clears the holdouts that the user is in, but for those it brings;
+    ///   if it is the same decision and nothing else changes, it still counts as a replacement.
+    /// - Fields of `extra` that the same decision lacks are added; those that do not belong to the decision outlive it.
     pub fn join(&self, held: Option<Assignment>, now: Timestamp) -> Joined {
         let held = held.filter(|held| held.is_live(now) && held.epoch >= self.epoch);
         let (held, changed) = match held {
@@ -217,12 +231,12 @@ impl Offer {
     }
 
     fn unite(&self, held: &mut Assignment, now: Timestamp) -> bool {
-        let mut changed = match &self.variation {
-            Some(offered) if *offered == held.variation => self.renew_meta_data(held),
-            Some(offered) if self.over.as_ref().is_some_and(|over| over.names(held)) => {
-                held.replaced = Some(std::mem::replace(&mut held.variation, offered.clone()));
-                (held.by, held.assigned_at, held.extra) = (self.claim, self.decided_at, self.extra.clone());
-                held.meta_data = self.own_meta_data().or(held.meta_data.take());
+        let mut changed = match (&self.variation, self.key.kind()) {
+            (Some(offered), Kind::Fme) => self.decide(held, offered),
+            (Some(offered), Kind::Classic) if *offered == held.variation => self.renew_meta_data(held),
+            (Some(offered), Kind::Classic) if self.names(held) => {
+                self.replace(held, offered);
+                held.extra = self.extra.clone();
                 true
             }
             _ => false,
@@ -238,6 +252,39 @@ impl Offer {
             (held.revision, held.changed_at) = (held.revision.saturating_add(1), now);
         }
         changed
+    }
+
+    /// What rules 2 to 4 become for a decision of FME.
+    fn decide(&self, held: &mut Assignment, offered: &Name) -> bool {
+        let has_read = self.is_decision() && self.names(held);
+        let clears = has_read && fme::clear(&mut held.goals, &self.goals);
+        if *offered != held.variation {
+            let replaces = has_read || self.is_decision() && fme::makes_way(&held.variation, offered);
+            if replaces {
+                self.replace(held, offered);
+                held.extra = fme::succeeding(self.extra.as_ref(), held.extra.as_ref());
+            }
+            return replaces;
+        }
+        if clears {
+            // So that a late repeat of this very offer does not clear what comes in between.
+            (held.by, held.replaced) = (self.claim, Some(held.variation.clone()));
+        }
+        let completed = fme::completed(held.extra.as_ref(), self.extra.as_ref());
+        let is_completed = completed.is_some();
+        held.extra = completed.or(held.extra.take());
+        let is_newer = self.renew_meta_data(held);
+        clears || is_completed || is_newer
+    }
+
+    fn replace(&self, held: &mut Assignment, offered: &Name) {
+        held.replaced = Some(std::mem::replace(&mut held.variation, offered.clone()));
+        (held.by, held.assigned_at) = (self.claim, self.decided_at);
+        held.meta_data = self.own_meta_data().or(held.meta_data.take());
+    }
+
+    fn names(&self, held: &Assignment) -> bool {
+        self.over.as_ref().is_some_and(|over| over.names(held))
     }
 
     fn own_meta_data(&self) -> Option<MetaData> {

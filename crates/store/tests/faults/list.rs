@@ -37,6 +37,18 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault { name: "a retry is taken for a rival", offer: |o, _| o.claim = fresh(), ..SOUND },
     Fault { name: "epochs are ignored", offer: |o, _| o.epoch = 0, ..SOUND },
     Fault { name: "created is told as joined", left: |_, _, c| if c.won() { c.outcome = Outcome::Joined }, ..SOUND },
+    // Decisions of FME.
+    Fault { name: "none takes the place of decisions", left: none_replaces, ..SOUND },
+    Fault { name: "none needs a decision", offer: |o, h| if is(o, "none") && h.is_none() { o.variation = None }, ..SOUND },
+    Fault { name: "none makes no way", offer: |o, h| stay(o, h, |held, _| held == "none"), ..SOUND },
+    Fault { name: "an experiment makes its rollout go on", offer: |o, h| stay(o, h, |h, o| o.starts_with(h)), ..SOUND },
+    Fault { name: "an experiment may join any rollout", offer: |o, h| go(o, h, |_, o| o.contains('+')), ..SOUND },
+    Fault { name: "an experiment may be taken away", offer: |o, h| go(o, h, |h, o| h.starts_with(o)), ..SOUND },
+    Fault { name: "every decision clears holdouts", offer: |o, h| go(o, h, |h, o| h == o), ..SOUND },
+    Fault { name: "no decision clears holdouts", offer: |o, h| o.over = o.over.take().filter(|_| !same(o, h)), ..SOUND },
+    Fault { name: "who clears does not become the holder", left: clear_unnamed, ..SOUND },
+    Fault { name: "a decision is not completed", left: not_completed, ..SOUND },
+    Fault { name: "a decision takes the feature's fields along", left: take_along, ..SOUND },
     // Goals.
     Fault { name: "goals are lost", offer: |o, _| o.goals.clear(), ..SOUND },
     Fault { name: "goals are lost on replacement", left: drop_older_goals, ..SOUND },
@@ -192,6 +204,49 @@ fn restart_revision(_: &Offer, _: Before<'_>, claimed: &mut Claimed) {
 fn go_on(_: &Offer, before: Before<'_>, claimed: &mut Claimed) {
     if let (Some(before), None) = (before, live(before)) {
         held(claimed, |held| held.revision = before.revision + 1);
+    }
+}
+
+fn is(offer: &Offer, identity: &str) -> bool {
+    offer.key.kind() == Kind::Fme && offer.variation.as_deref() == Some(identity)
+}
+fn same(offer: &Offer, held: Before<'_>) -> bool {
+    held.is_some_and(|held| is(offer, &held.variation))
+}
+fn none_replaces(offer: &Offer, before: Before<'_>, claimed: &mut Claimed) {
+    if is(offer, "none") && live(before).is_some() {
+        held(claimed, |held| held.variation = name("none"));
+    }
+}
+/// Takes the variation from an offer that does not name what it meets, if it and that are so.
+fn stay(offer: &mut Offer, held: Before<'_>, so: fn(&str, &str) -> bool) {
+    if let (Kind::Fme, Some(held), Some(offered), None) = (offer.key.kind(), held, &offer.variation, &offer.over)
+        && so(&held.variation, offered)
+    {
+        offer.variation = None;
+    }
+}
+/// Lets an offer name what it meets, if it and that are so.
+fn go(offer: &mut Offer, held: Before<'_>, so: fn(&str, &str) -> bool) {
+    if let (Kind::Fme, Some(held), Some(offered)) = (offer.key.kind(), held, &offer.variation)
+        && so(&held.variation, offered)
+    {
+        *offer = offer.clone().replacing(held.variation.clone(), None);
+    }
+}
+fn clear_unnamed(offer: &Offer, before: Before<'_>, claimed: &mut Claimed) {
+    if let (true, Some(before)) = (same(offer, before), live(before)) {
+        held(claimed, |held| (held.by, held.replaced) = (before.by, before.replaced.clone()));
+    }
+}
+fn not_completed(offer: &Offer, before: Before<'_>, claimed: &mut Claimed) {
+    if let (true, Some(before)) = (same(offer, before), live(before)) {
+        held(claimed, |held| held.extra = before.extra.clone());
+    }
+}
+fn take_along(offer: &Offer, _: Before<'_>, claimed: &mut Claimed) {
+    if offer.key.kind() == Kind::Fme && claimed.outcome == Outcome::Replaced {
+        held(claimed, |held| held.extra = offer.extra.clone());
     }
 }
 

@@ -7,6 +7,18 @@ use std::time::Duration;
 
 const SCOPES: &[&str] = &["default", "default2", "d", "é"];
 const USERS: &[&str] = &["u", "u1", "U", "u\u{1}", "é", "e\u{301}"];
+/// The first three mean something as variations of FME, most of the others as its goals.
+const FIELDS: &[&str] = &["é", "featureId", "rolloutId", "experimentId"];
+const NAMES: &[&str] = &[
+    "none",
+    "rollout:1:1",
+    "rollout:1:1+experiment:2:1",
+    "isInHoldoutId:1",
+    "notInHoldoutId:1",
+    "holdoutGroupId:1",
+    "isInHoldoutId:2",
+    "n7",
+];
 const CAMPAIGNS: &[&str] = &["a", "b", "\u{1}", "ü"];
 
 pub(crate) fn scope() -> impl Strategy<Value = Scope> {
@@ -25,10 +37,12 @@ pub(crate) fn claim_id() -> impl Strategy<Value = ClaimId> {
     prop_oneof![4 => 0..6u64, 1 => any::<u64>()].prop_map(ClaimId)
 }
 pub(crate) fn name(max: u8) -> impl Strategy<Value = Name> {
-    (0..max).prop_map(|i| Name::goal(&format!("n{i}")).expect("legal"))
+    (0..max).prop_map(|i| Name::goal(NAMES[usize::from(i)]).expect("legal"))
 }
 pub(crate) fn document() -> impl Strategy<Value = Document> {
-    (0..4u8).prop_map(|i| Document::new("metaData", &serde_json::json!({ "é": i })).expect("legal"))
+    (0..4u8).prop_map(|i| {
+        Document::new("metaData", &serde_json::json!({ "é": i, FIELDS[usize::from(i)]: i })).expect("legal")
+    })
 }
 /// Some moments around the one that tests begin at, and the last of all.
 pub(crate) fn moment() -> impl Strategy<Value = Timestamp> {

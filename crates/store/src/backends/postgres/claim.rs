@@ -4,7 +4,7 @@ use super::{
     row::{self, Columns, Moment},
     sql::Statements,
 };
-use crate::{Assignment, Claimed, Goals, Key, Offer, Result, Timestamp};
+use crate::{Assignment, Claimed, Goals, Key, Kind, Offer, Result, Timestamp};
 use deadpool_postgres::tokio_postgres::Row;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use tokio::sync::Mutex;
@@ -113,9 +113,14 @@ async fn look(pool: &Pool, statements: &Statements, asks: &[Ask<'_>]) -> Result<
     asks.iter().zip(&rows).map(seen).collect()
 }
 
-/// Whether all that `offer` can change of what is held, but for renewing it, is its goals.
+/// Whether all that `offer` can change of what is held, but for renewing it, is its goals. Never of FME: the statement
+/// does not say whom a decision replaces unasked.
 fn brings_goals_only(offer: &Offer) -> bool {
-    !offer.goals.is_empty() && offer.over.is_none() && (offer.meta_data.is_none() || offer.variation.is_none())
+    let is_classic = offer.key.kind() == Kind::Classic;
+    is_classic
+        && !offer.goals.is_empty()
+        && offer.over.is_none()
+        && (offer.meta_data.is_none() || offer.variation.is_none())
 }
 
 fn seen(offer: &Offer, row: &Row) -> Result<Look> {

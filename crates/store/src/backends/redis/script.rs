@@ -15,6 +15,7 @@ use std::{collections::HashSet, iter, time::Duration};
 #[derive(Debug)]
 pub(super) struct Scripts {
     pub(super) claim: Code,
+    pub(super) swap: Code,
     pub(super) put: Code,
     pub(super) remove: Code,
 }
@@ -47,6 +48,7 @@ impl Scripts {
     pub(super) fn new() -> Self {
         Self {
             claim: Code::new(concat!(include_str!("quick.lua"), include_str!("hold.lua"), include_str!("claim.lua"))),
+            swap: Code::new(concat!(include_str!("hold.lua"), include_str!("swap.lua"))),
             put: Code::new(concat!(include_str!("hold.lua"), include_str!("put.lua"))),
             remove: Code::new(include_str!("remove.lua")),
         }

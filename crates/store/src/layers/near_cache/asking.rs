@@ -1,7 +1,7 @@
 //! Reads and claims: from what is known where that is enough, else by the store behind, and never twice at once.
 use super::{
-    Assignment, AssignmentStore, Claimed, Error, ErrorKind, Key, NAME, Offer, Outcome, Result, ScanStore, User, again,
-    distinct,
+    Assignment, AssignmentStore, Claimed, Error, ErrorKind, Key, Kind, NAME, Offer, Outcome, Result, ScanStore, User,
+    again, distinct,
     fetch::Found,
     keeper::{Keeper, Own, Ticket, Told, Way},
     sync,
@@ -66,10 +66,11 @@ impl<S: AssignmentStore> Asking<S> {
     }
 
     /// The answer to an offer that changes nothing. Goals always go to the store: what is known may be older than
-    /// another process's conversion. So does a replacement of somebody else than is known here.
+    /// another process's conversion. Not so those of FME, holdouts, which an SDK repeats with every decision and nobody
+    /// counts. So does a replacement of somebody else than is known here.
     fn settled(&self, offer: &Offer) -> Option<Claimed> {
         let Told::Held(held) = self.keeper.peek(&offer.key) else { return None };
-        if !offer.goals.is_empty() {
+        if !offer.goals.is_empty() && offer.key.kind() != Kind::Fme {
             return None;
         }
         let joined = offer.join(Some(Assignment::clone(&held)), self.keeper.now());
