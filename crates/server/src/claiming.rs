@@ -1,7 +1,10 @@
 //! What a claim over HTTP or the command line says, and what it is told.
 use serde::Serialize;
 use serde_json::{Map, Value};
-use stayput::{ClaimId, Claimed, Error, Key, Name, Offer, Outcome, Over, Record, Result, Timestamp};
+use stayput::{ClaimId, Claimed, Error, Key, Kind, Name, Offer, Outcome, Over, Record, Result, Timestamp};
+
+/// With one of these a record of FME is one even if it says no decision.
+const WHOLE: [&str; 2] = ["featureKey", "variationName"];
 
 /// A record, and the `over`, `overBy` and `claimId` beside its fields.
 #[derive(Debug)]
@@ -13,8 +16,9 @@ pub(crate) struct Wish {
 }
 
 impl Wish {
-    /// Reads a record of any SDK. One with neither variation nor goal says nothing and is refused.
-    pub(crate) fn parse(mut fields: Map<String, Value>) -> Result<Self> {
+    /// Reads a record of any SDK for campaigns of `kind`. One with neither variation nor goal says nothing and is
+    /// refused, unless it is whole: an SDK of FME sets that for whom nothing is enabled.
+    pub(crate) fn parse(kind: Kind, mut fields: Map<String, Value>) -> Result<Self> {
         let over = take_text(&mut fields, "over")?.map(|name| variation("over", &name)).transpose()?;
         let by = take_text(&mut fields, "overBy")?.map(|text| over_by(&text)).transpose()?;
         let claim = take_text(&mut fields, "claimId")?.map(|digits| digits.parse()).transpose()?;
@@ -23,8 +27,9 @@ impl Wish {
             (None, None) => None,
             (None, Some(_)) => return Err(Error::invalid("overBy", "overBy needs over, the variation to replace")),
         };
-        let record = Record::parse(fields)?;
-        if record.variation.is_none() && record.goals.is_empty() {
+        let is_whole = kind == Kind::Fme && WHOLE.iter().any(|name| fields.get(*name).is_some_and(Value::is_string));
+        let record = Record::parse_as(kind, fields)?;
+        if !is_whole && !record.says_decision(kind) && record.goals.is_empty() {
             let message = "variationName is missing, and there is no goalIdentifier either";
             return Err(Error::invalid("variationName", message));
         }

@@ -25,7 +25,7 @@ pub struct Get {
 pub struct Set {
     #[command(flatten)]
     named: Named,
-    /// The variation to claim
+    /// The variation to claim; in FME a decision such as rollout:1:2+experiment:3:4, or none
     #[arg(value_name = "VARIATION")]
     variation: String,
     /// A goal that the user reached; may be given several times
@@ -49,7 +49,7 @@ struct Named {
     /// The userId
     #[arg(value_name = "USER")]
     user: String,
-    /// The campaignKey
+    /// The campaignKey, or the featureKey
     #[arg(value_name = "CAMPAIGN")]
     campaign: String,
     /// The family of campaigns: classic (FullStack) or fme
@@ -72,7 +72,7 @@ impl Get {
         };
         match self.json {
             true => print::json(&Record::shown(&key, &held, Default::default()))?,
-            false => print::fields(&described(&held))?,
+            false => print::fields(&described(key.kind(), &held))?,
         }
         Ok(Ended::Done)
     }
@@ -97,9 +97,13 @@ impl Set {
                 _ if new.is_empty() => "none".into(),
                 _ => new.join(", "),
             };
-            fields.push(("new goals", shown));
+            let name = match self.named.kind {
+                Kind::Classic => "new goals",
+                Kind::Fme => "new holdouts",
+            };
+            fields.push((name, shown));
         }
-        fields.extend(claimed.held.iter().flat_map(described));
+        fields.extend(claimed.held.iter().flat_map(|held| described(offer.key.kind(), held)));
         print::fields(&fields)?;
         Ok(Ended::Done)
     }
@@ -119,12 +123,16 @@ impl Set {
                 .map_err(|error| Error::invalid("metaData", format!("--meta-data is not JSON: {error}")))?;
             fields.insert("metaData".into(), value);
         }
-        Ok(Wish::parse(fields)?)
+        Ok(Wish::parse(self.named.kind, fields)?)
     }
 }
 
-fn described(held: &Assignment) -> Vec<(&'static str, String)> {
-    let mut fields = vec![("variation", held.variation.to_string()), ("goals", print::goals(held))];
+fn described(kind: Kind, held: &Assignment) -> Vec<(&'static str, String)> {
+    let [variation, goals] = match kind {
+        Kind::Classic => ["variation", "goals"],
+        Kind::Fme => ["decision", "holdouts"],
+    };
+    let mut fields = vec![(variation, held.variation.to_string()), (goals, print::goals(held))];
     fields.extend(held.meta_data.iter().map(|meta_data| ("metaData", meta_data.document.as_str().to_owned())));
     fields.extend(held.extra.iter().map(|extra| ("more", extra.as_str().to_owned())));
     fields.push(("assigned", rfc3339(held.assigned_at)));

@@ -46,7 +46,7 @@ impl Show {
             return Ok(Ended::NothingFound);
         }
         if !self.json {
-            print::table(["CAMPAIGN", "VARIATION", "ASSIGNED", "GOALS"], &rows)?;
+            print::table(head(self.kind), &rows)?;
         }
         Ok(Ended::Done)
     }
@@ -63,6 +63,13 @@ impl Forget {
             false => print::line(&format!("erased {} of this user", print::assignments(erased)))?,
         }
         Ok(Ended::Done)
+    }
+}
+
+fn head(kind: Kind) -> [&'static str; 4] {
+    match kind {
+        Kind::Classic => ["CAMPAIGN", "VARIATION", "ASSIGNED", "GOALS"],
+        Kind::Fme => ["FEATURE", "DECISION", "ASSIGNED", "HOLDOUTS"],
     }
 }
 

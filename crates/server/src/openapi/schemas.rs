@@ -43,25 +43,35 @@ fn text(longest: usize) -> Value {
 fn record() -> Value {
     json!({
         "type": "object",
-        "description": "What is held. Fields that Stayput does not know come back as they were stored.",
-        "required": ["userId", "campaignKey", "variationName"],
+        "description": "What is held. Fields that Stayput does not know come back as they were stored. With kind=fme \
+            it has the fields of FME's records: featureKey, the ids of a rollout and an experiment, holdouts.",
+        "required": ["userId"],
+        "anyOf": [{"required": ["campaignKey", "variationName"]}, {"required": ["featureKey"]}],
         "properties": {
             "userId": text(limits::USER),
             "campaignKey": text(limits::NAME),
             "variationName": text(limits::NAME),
             "goalIdentifier": {"type": "string", "description": "All goals, in order of arrival, joined by _vwo_"},
             "metaData": {"description": "Any JSON"},
+            "featureKey": described(text(limits::NAME), "kind=fme, in place of campaignKey"),
+            "isInHoldoutId": described(ids(), "kind=fme: the holdouts that the user is in"),
+            "notInHoldoutId": described(ids(), "kind=fme: the holdouts that the user is not in"),
         },
     })
+}
+
+fn ids() -> Value {
+    json!({"type": "array", "items": {"type": ["number", "string"]}})
+}
+
+fn described(mut schema: Value, description: &str) -> Value {
+    schema["description"] = json!(description);
+    schema
 }
 
 fn claim(more: Value) -> Value {
     let nullable = |mut schema: Value| {
         schema["type"] = json!(["string", "null"]);
-        schema
-    };
-    let described = |mut schema: Value, description: &str| {
-        schema["description"] = json!(description);
         schema
     };
     let hex = json!({"type": "string", "pattern": "^[0-9a-fA-F]{1,16}$"});
@@ -83,7 +93,8 @@ fn claim(more: Value) -> Value {
     json!({
         "type": "object",
         "description": "A record to store, with a variation, goals, or both. Other fields are kept with the variation; \
-            assignedAt, changedAt, expiresAt and kind are reserved.",
+            assignedAt, changedAt, expiresAt and kind are reserved. With kind=fme it is what an SDK of FME sets, and a \
+            decision is named rollout:ID:VARIATION, experiment:ID:VARIATION or both with a + between, as in over.",
         "required": required,
         "allOf": [
             {"anyOf": [

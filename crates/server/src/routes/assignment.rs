@@ -63,7 +63,7 @@ pub(crate) async fn held(app: &App, place: (&str, &str), uri: &Uri) -> Result<(K
 )]
 pub(crate) async fn put(app: &App, place: (&str, &str), uri: &Uri, body: Body) -> Result<Response> {
     let key = key(app, place, uri)?;
-    let wish = Wish::parse(body::object(app, body).await?)?;
+    let wish = Wish::parse(key.kind(), body::object(app, body).await?)?;
     wish.record.must_match(&key)?;
     let offer = wish.offer(key, app.clock.now())?;
     let _working = app.enter()?;

@@ -70,7 +70,7 @@ pub(crate) async fn set(State(app): State<Arc<App>>, uri: Uri, body: Body) -> Re
     let elements = elements(&app, "records", body).await?;
     let now = app.clock.now();
     let offers = parsed("records", elements, |fields| -> stayput::Result<Offer> {
-        let wish = Wish::parse(fields)?;
+        let wish = Wish::parse(kind, fields)?;
         let key = wish.record.key(&scope, kind)?;
         wish.offer(key, now)
     })?;
@@ -169,14 +169,16 @@ fn parsed<T, E: Into<Failure>>(
 }
 
 fn key(mut fields: Map<String, Value>, scope: &Scope, kind: Kind) -> Result<Key> {
-    let mut text = |name: &'static str| match fields.remove(name) {
+    let text = |fields: &mut Map<String, Value>, name: &'static str| match fields.remove(name) {
         Some(Value::String(text)) => Ok(text),
         Some(_) => Err(Failure::invalid(name, format!("{name} must be a string"))),
         None => Err(Failure::invalid(name, format!("{name} is missing"))),
     };
-    let (user, campaign) = (text("userId")?, text("campaignKey")?);
+    let has_feature = kind == Kind::Fme && fields.contains_key("featureKey");
+    let name = if has_feature { "featureKey" } else { "campaignKey" };
+    let (user, campaign) = (text(&mut fields, "userId")?, text(&mut fields, name)?);
     match fields.keys().next() {
-        Some(_) => Err(Failure::invalid("keys", "a key has only userId and campaignKey")),
+        Some(_) => Err(Failure::invalid("keys", format!("a key has only userId and {name}"))),
         None => Ok(Key::new(scope, kind, &user, &campaign)?),
     }
 }

@@ -1,6 +1,6 @@
 //! What both adapters do with a store: read a key, and claim for a record.
 use super::{Found, Options};
-use crate::{AssignmentStore, AssignmentStoreExt, ClaimId, Claimed, Key, Offer, Over, Record, Result, Timestamp};
+use crate::{AssignmentStore, AssignmentStoreExt, ClaimId, Claimed, Key, Kind, Offer, Over, Record, Result, Timestamp};
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -44,9 +44,13 @@ impl Core {
     }
 }
 
-/// Offers what `record` says, decided at `now`, over what its writer read if it now says something else.
+/// Offers what `record` says, decided at `now`, over what its writer read if that can make a difference.
 pub(crate) fn offer(key: Key, record: Record, read: Option<Over>, now: Timestamp) -> Result<Offer> {
     let offer = record.offer(key, ClaimId::random()?, now);
-    let differs = |read: &Over| offer.variation.as_ref().is_some_and(|offered| *offered != read.variation);
-    Ok(Offer { over: read.filter(differs), ..offer })
+    let is_of_use = |read: &Over| match (&offer.variation, offer.key.kind()) {
+        (Some(offered), Kind::Classic) => *offered != read.variation,
+        (Some(_), Kind::Fme) => offer.is_decision(), // the same one may clear holdouts
+        (None, _) => false,
+    };
+    Ok(Offer { over: read.filter(is_of_use), ..offer })
 }
