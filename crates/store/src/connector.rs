@@ -14,6 +14,7 @@
 mod answer;
 mod deliver;
 mod engine;
+mod fme;
 mod opening;
 mod options;
 mod stats;
@@ -29,6 +30,7 @@ use std::{
 };
 
 pub use answer::{Answer, Told};
+pub use fme::Fme;
 pub use options::{OnError, Options};
 pub use stats::Stats;
 
@@ -71,20 +73,16 @@ impl Connector {
     /// What is held for this user in this campaign. Waits no longer than the deadline, and not at all once the store
     /// is known not to answer.
     pub fn get(&self, user_id: &str, campaign_key: &str) -> Answer {
-        let Ok(engine) = self.engine() else { return Answer::Unknown };
-        match self.key(user_id, campaign_key) {
-            Ok(key) => engine.get(key),
-            Err(error) => engine.refuse(&error),
-        }
+        self.get_as(Kind::Classic, user_id, campaign_key)
     }
     /// Stores what an SDK decided, in the background; the next `get` of this process shows it. Never waits; what is
     /// wrong with a record is counted and told to `on_error`.
     pub fn set(&self, record: Map<String, Value>) {
-        let Ok(engine) = self.engine() else { return };
-        match self.parse(record) {
-            Ok((key, record)) => engine.set(key, record),
-            Err(error) => drop(engine.refuse(&error)),
-        }
+        self.set_as(Kind::Classic, record);
+    }
+    /// For SDKs of FME.
+    pub fn fme(&self) -> Fme<'_> {
+        Fme(self)
     }
     /// Counts, and tells `on_error`, what a binding could not even hand over.
     pub fn refuse(&self, error: &Error) {
@@ -97,9 +95,7 @@ impl Connector {
     ///
     /// After an error that may pass, what was set is still shown here and delivered later: only the answer is lost.
     pub fn claim(&self, record: Map<String, Value>) -> Result<impl Future<Output = Result<Told>> + Send + use<>> {
-        let (key, record) = self.parse(record)?;
-        let (answer, dialect) = (self.engine()?.claim(key.clone(), record)?, self.options.dialect);
-        Ok(async move { Ok(Told { key, claimed: answer.await?, dialect }) })
+        self.claim_as(Kind::Classic, record)
     }
     /// Reads what is held for a user, so that `get` need not wait; to be run likewise. Nothing is to be done where
     /// nothing is kept, as over `file:`.
@@ -109,7 +105,8 @@ impl Connector {
         campaign_keys: &[String],
     ) -> Result<impl Future<Output = Result<()>> + Send + use<>> {
         let user = User::new(&self.options.scope, user_id)?;
-        let keys = campaign_keys.iter().map(|campaign| self.key(user_id, campaign)).collect::<Result<_>>()?;
+        let keys =
+            campaign_keys.iter().map(|campaign| self.key(Kind::Classic, user_id, campaign)).collect::<Result<_>>()?;
         self.engine()?.prefetch(user, keys)
     }
     /// Returns once all that was set so far is delivered; asks at once, also a store that is being left alone. Fails
@@ -138,12 +135,43 @@ impl Connector {
         Ok(self.engine()?.wait(future))
     }
 
-    fn key(&self, user_id: &str, campaign_key: &str) -> Result<Key> {
-        Key::new(&self.options.scope, Kind::Classic, user_id, campaign_key)
+    fn get_as(&self, kind: Kind, user_id: &str, campaign_key: &str) -> Answer {
+        let Ok(engine) = self.engine() else { return Answer::Unknown };
+        match self.key(kind, user_id, campaign_key) {
+            Ok(key) => engine.get(key),
+            Err(error) => engine.refuse(&error),
+        }
     }
-    fn parse(&self, record: Map<String, Value>) -> Result<(Key, Record)> {
-        let record = Record::parse(record)?;
-        Ok((record.key(&self.options.scope, Kind::Classic)?, record))
+    fn find_as(
+        &self,
+        kind: Kind,
+        user_id: &str,
+        campaign_key: &str,
+    ) -> Result<impl Future<Output = Answer> + Send + use<>> {
+        self.engine()?.find(self.key(kind, user_id, campaign_key)?)
+    }
+    fn set_as(&self, kind: Kind, record: Map<String, Value>) {
+        let Ok(engine) = self.engine() else { return };
+        match self.parse(kind, record) {
+            Ok((key, record)) => engine.set(key, record),
+            Err(error) => drop(engine.refuse(&error)),
+        }
+    }
+    fn claim_as(
+        &self,
+        kind: Kind,
+        record: Map<String, Value>,
+    ) -> Result<impl Future<Output = Result<Told>> + Send + use<>> {
+        let (key, record) = self.parse(kind, record)?;
+        let (answer, dialect) = (self.engine()?.claim(key.clone(), record)?, self.options.dialect);
+        Ok(async move { Ok(Told { key, claimed: answer.await?, dialect }) })
+    }
+    fn key(&self, kind: Kind, user_id: &str, campaign_key: &str) -> Result<Key> {
+        Key::new(&self.options.scope, kind, user_id, campaign_key)
+    }
+    fn parse(&self, kind: Kind, record: Map<String, Value>) -> Result<(Key, Record)> {
+        let record = Record::parse_as(kind, record)?;
+        Ok((record.key(&self.options.scope, kind)?, record))
     }
     /// The engine of this process.
     fn engine(&self) -> Result<&Engine> {

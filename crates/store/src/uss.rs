@@ -19,6 +19,7 @@ mod found;
 mod interleaved;
 mod quiet;
 mod readings;
+mod unattributed;
 mod wait;
 
 use crate::{Clock, Dialect, Kind, Scope, SystemClock};
@@ -31,6 +32,7 @@ pub use interleaved::AsyncUserStorage;
 pub(crate) use {
     self::core::offer,
     readings::Readings,
+    unattributed::Unattributed,
     wait::{wait, wait_until},
 };
 

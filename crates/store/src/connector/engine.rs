@@ -7,11 +7,11 @@ use super::{
     waiting::{Waiting, join},
 };
 use crate::{
-    Assignment, AssignmentStore, AssignmentStoreExt, Claimed, Error, ErrorKind, Key, Record, Result, ScanStore,
-    StackOptions, User,
+    Assignment, AssignmentStore, AssignmentStoreExt, Claimed, Error, ErrorKind, Key, Kind, Offer, Over, Record, Result,
+    ScanStore, StackOptions, User,
     layers::{BreakerOptions, BreakerState, Gate, NearCache, NearCacheOptions, Peek},
     stack,
-    uss::{Found, Readings, offer, wait_until},
+    uss::{Found, Readings, Unattributed, offer, wait_until},
 };
 use std::{
     slice,
@@ -31,6 +31,8 @@ use tokio::{
 const STRIKES: u32 = 3;
 /// So many may ask meanwhile, without anybody waiting, whether it answers.
 const UNATTENDED: u32 = 64;
+/// How long a caller waits whom waiting keeps from nothing else.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub(super) struct Engine {
@@ -56,6 +58,7 @@ pub(super) struct Shared {
     pub(super) hurried: Notify,
     strikes: AtomicU32,
     unattended: AtomicU32,
+    unattributed: Unattributed,
     options: Options,
 }
 
@@ -108,21 +111,32 @@ impl Engine {
             }
             None => self.ask(&key),
         };
-        if held.is_none() && waiting.iter().all(|offer| offer.variation.is_none()) {
-            shared.counters.unknown.fetch_add(1, Relaxed);
-            return Answer::Unknown;
+        let answer = shared.answer(key, held, &waiting);
+        if let Answer::Held(found) = &answer {
+            self.readings.remember(&found.key, found.over());
         }
-        if held.is_none() {
-            shared.counters.undelivered.fetch_add(1, Relaxed);
-        }
-        match join(held.flatten(), &waiting, shared.options.clock.now()) {
-            Some(held) => {
-                let found = Found { key, held, dialect: shared.options.dialect };
-                self.readings.remember(&found.key, found.over());
-                Answer::Held(found)
+        answer
+    }
+    /// The same for callers that nothing tells apart, and without a thread that waits.
+    pub(super) fn find(&self, key: Key) -> Result<impl Future<Output = Answer> + Send + use<>> {
+        self.must_be_open()?;
+        let (shared, handle) = (self.shared.clone(), self.handle.clone());
+        Ok(async move {
+            let doubt = shared.unattributed.begin(&key);
+            let waiting = shared.waiting.of(&key); // before the store is looked at
+            let held = match shared.peek(&key) {
+                Some(held) => {
+                    shared.counters.hits.fetch_add(1, Relaxed);
+                    Some(held)
+                }
+                None => Shared::ask_patiently(&shared, &handle, &key).await,
+            };
+            let answer = shared.answer(key, held, &waiting);
+            if let Answer::Held(found) = &answer {
+                doubt.dispel(found.over());
             }
-            None => Answer::Absent,
-        }
+            answer
+        })
     }
     /// An id that nothing can be held for.
     pub(super) fn refuse(&self, error: &Error) -> Answer {
@@ -149,7 +163,7 @@ impl Engine {
     fn offer(&self, key: Key, record: Record, listener: Option<oneshot::Sender<Result<Claimed>>>) -> Result<()> {
         let shared = &*self.shared;
         shared.counters.sets.fetch_add(1, Relaxed);
-        let read = self.readings.take(&key);
+        let read = self.readings.take(&key).or_else(|| shared.unattributed_reading(&key));
         if self.closed.load(Relaxed) {
             return Err(closed());
         }
@@ -201,39 +215,11 @@ impl Engine {
             return None;
         }
         if shared.strikes.load(Relaxed) >= STRIKES {
-            self.ask_unattended(key);
+            Shared::ask_unattended(shared, &self.handle, key);
             return shared.stale(key);
         }
-        match wait_until(&self.handle, Instant::now() + shared.options.deadline, shared.read(key)) {
-            Some(Ok(held)) => {
-                shared.counters.asked.fetch_add(1, Relaxed);
-                Some(held)
-            }
-            Some(Err(error)) => {
-                shared.counters.tell(&error);
-                shared.stale(key)
-            }
-            None => {
-                shared.strikes.fetch_add(1, Relaxed);
-                let message = format!("no answer within {:?}; get goes on without", shared.options.deadline);
-                shared.counters.tell(&Error::new(ErrorKind::Timeout, "connector", message));
-                shared.stale(key)
-            }
-        }
-    }
-    /// Asks for `key` while nobody waits: the answer is for others, and tells that the store is back.
-    fn ask_unattended(&self, key: &Key) {
-        let (shared, key) = (self.shared.clone(), key.clone());
-        if shared.unattended.fetch_add(1, Relaxed) >= UNATTENDED {
-            shared.unattended.fetch_sub(1, Relaxed);
-            return;
-        }
-        self.handle.spawn(async move {
-            if let Err(error) = shared.read(&key).await {
-                shared.counters.tell(&error);
-            }
-            shared.unattended.fetch_sub(1, Relaxed);
-        });
+        let answer = wait_until(&self.handle, Instant::now() + shared.options.deadline, shared.read(key));
+        shared.judged(answer, shared.options.deadline, key)
     }
     fn must_be_open(&self) -> Result<()> {
         if self.closed.load(Relaxed) { Err(closed()) } else { Ok(()) }
@@ -268,8 +254,74 @@ impl Shared {
             hurried: Notify::new(),
             strikes: AtomicU32::new(0),
             unattended: AtomicU32::new(0),
+            unattributed: Unattributed::new(options.clock.clone()),
             options: options.clone(),
         }
+    }
+
+    /// What is to be answered, given what the store holds, if that is known, and what waits for it.
+    fn answer(&self, key: Key, held: Option<Option<Arc<Assignment>>>, waiting: &[Arc<Offer>]) -> Answer {
+        if held.is_none() && waiting.iter().all(|offer| offer.variation.is_none()) {
+            self.counters.unknown.fetch_add(1, Relaxed);
+            return Answer::Unknown;
+        }
+        if held.is_none() {
+            self.counters.undelivered.fetch_add(1, Relaxed);
+        }
+        match join(held.flatten(), waiting, self.options.clock.now()) {
+            Some(held) => Answer::Held(Found { key, held, dialect: self.options.dialect }),
+            None => Answer::Absent,
+        }
+    }
+    /// What callers that nothing tells apart have read: SDKs of FME are such, and no others.
+    fn unattributed_reading(&self, key: &Key) -> Option<Over> {
+        (key.kind() == Kind::Fme).then(|| self.unattributed.take(key)).flatten()
+    }
+
+    /// What came of asking for `key` within `limit`; nothing if nobody can tell.
+    fn judged(
+        &self,
+        answer: Option<Result<Option<Arc<Assignment>>>>,
+        limit: Duration,
+        key: &Key,
+    ) -> Option<Option<Arc<Assignment>>> {
+        match answer {
+            Some(Ok(held)) => {
+                self.counters.asked.fetch_add(1, Relaxed);
+                return Some(held);
+            }
+            Some(Err(error)) => self.counters.tell(&error),
+            None => {
+                self.strikes.fetch_add(1, Relaxed);
+                let message = format!("no answer within {limit:?}; get goes on without");
+                self.counters.tell(&Error::new(ErrorKind::Timeout, "connector", message));
+            }
+        }
+        self.stale(key)
+    }
+    /// As [`Engine::ask`] does, but it keeps no thread from its work, so it can wait longer.
+    async fn ask_patiently(shared: &Arc<Self>, handle: &Handle, key: &Key) -> Option<Option<Arc<Assignment>>> {
+        if shared.strikes.load(Relaxed) >= STRIKES {
+            Self::ask_unattended(shared, handle, key);
+            return shared.stale(key);
+        }
+        let limit = PATIENCE.max(shared.options.deadline);
+        let answer = timeout_at(Instant::now() + limit, shared.read(key)).await.ok();
+        shared.judged(answer, limit, key)
+    }
+    /// Asks for `key` while nobody waits: the answer is for others, and tells that the store is back.
+    fn ask_unattended(shared: &Arc<Self>, handle: &Handle, key: &Key) {
+        let (shared, key) = (shared.clone(), key.clone());
+        if shared.unattended.fetch_add(1, Relaxed) >= UNATTENDED {
+            shared.unattended.fetch_sub(1, Relaxed);
+            return;
+        }
+        handle.spawn(async move {
+            if let Err(error) = shared.read(&key).await {
+                shared.counters.tell(&error);
+            }
+            shared.unattended.fetch_sub(1, Relaxed);
+        });
     }
 
     /// The store has answered something.
