@@ -61,6 +61,30 @@ export class StayputError extends Error {
   readonly kind: 'corrupt' | 'invalid' | 'refused' | 'timeout' | 'unavailable';
 }
 
+/** What an SDK of FME sets, and gets back whole. */
+export interface FmeRecord {
+  featureKey: string;
+  userId: string;
+  featureId?: number;
+  rolloutId?: number;
+  rolloutKey?: string;
+  rolloutVariationId?: number;
+  experimentId?: number;
+  experimentKey?: string;
+  experimentVariationId?: number;
+  isInHoldoutId?: number[];
+  notInHoldoutId?: number[];
+  [field: string]: unknown;
+}
+
+/** A storage connector of FME. */
+export interface FmeConnector {
+  /** What is held; undefined if nothing is. Rejects if nobody could tell in time: the SDK then decides anew. */
+  get(featureKey: string, userId: string): Promise<FmeRecord | undefined>;
+  /** Keeps a record: shown at once, delivered in the background. Never rejects. */
+  set(data: FmeRecord): Promise<void>;
+}
+
 /** A User Storage Service: `vwoSDK.launch({ settingsFile, userStorageService: UserStorage.open(url) })`. */
 export class UserStorage {
   private constructor();
@@ -74,6 +98,8 @@ export class UserStorage {
   claim(record: UserRecord): Promise<Claimed>;
   /** Reads what is held for a user, so that `get` need not wait. */
   prefetch(userId: string, campaignKeys?: string[]): Promise<void>;
+  /** The same storage for VWO's FME SDK: `init({ storage: storage.fme() })`. */
+  fme(): FmeConnector;
   /** Resolves once all that was set so far is delivered; rejects after `timeoutMs`, 5,000 by default. */
   flush(options?: { timeoutMs?: number }): Promise<void>;
   /** Ends connections and threads; what was not flushed is lost. */

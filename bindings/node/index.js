@@ -89,6 +89,23 @@ class UserStorage {
     answer(await this.#native.prefetch(userId, [...campaignKeys]));
   }
 
+  /** The same storage for VWO's FME SDK: `init({ storage: storage.fme() })`. */
+  fme() {
+    const native = this.#native;
+    return {
+      async get(featureKey, userId) {
+        if (!isId(featureKey) || !isId(userId)) return void native.refuse();
+        const held = answer(await native.fmeGet(featureKey, userId));
+        return held === null ? undefined : clean(held);
+      },
+      async set(data) {
+        const text = json(data);
+        if (text === undefined) native.refuse();
+        else native.fmeSet(text);
+      },
+    };
+  }
+
   /** Resolves once all that was set so far is delivered; rejects after `timeoutMs`. */
   async flush({ timeoutMs = 5000 } = {}) {
     answer(await this.#native.flush(millis('timeoutMs', timeoutMs)));

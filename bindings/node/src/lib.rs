@@ -97,6 +97,28 @@ impl Native {
         self.0.stats().text()
     }
 
+    /// A promise of the record, or null; an error if nobody could tell in time.
+    #[napi]
+    pub fn fme_get<'env>(&self, env: &'env Env, feature_key: String, user_id: String) -> Result<Object<'env>> {
+        let found = self.0.fme().find(&feature_key, &user_id);
+        let told = found.map(|found| async {
+            match found.await {
+                Answer::Unknown => {
+                    Err(Error::new(ErrorKind::Timeout, "connector", "nobody could tell in time what is held"))
+                }
+                answer => Ok(json!(answer.held())),
+            }
+        });
+        self.later(env, told, |told| told)
+    }
+    #[napi]
+    pub fn fme_set(&self, data: String) {
+        match parse(&data) {
+            Ok(data) => self.0.fme().set(data),
+            Err(error) => self.0.refuse(&error),
+        }
+    }
+
     /// A promise of `{"value"}` or `{"error"}`, as JSON.
     fn later<'env, T: Send + 'static>(
         &self,
