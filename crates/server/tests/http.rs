@@ -80,6 +80,37 @@ fn scopes_and_kinds_do_not_meet() {
 }
 
 #[test]
+fn records_of_fme_are_taken_and_shown_as_its_sdks_spell_them() {
+    let live = Live::start();
+    let place = "/v1/users/u/campaigns/f?kind=fme";
+    let none = json!({"userId": "u", "featureKey": "f", "notInHoldoutId": [1]});
+    let told = live.call("PUT", place, none.to_string()).json();
+    assert_eq!(told, json!({"outcome": "created", "newGoals": ["notInHoldoutId:1"], "held": none}));
+    let rollout =
+        json!({"featureKey": "f", "featureId": 9, "rolloutId": 2, "rolloutKey": "r", "rolloutVariationId": 3});
+    let told = live.call("PUT", place, rollout.to_string()).json();
+    let mut held = rollout;
+    (held["userId"], held["notInHoldoutId"]) = (json!("u"), json!([1]));
+    assert_eq!((&told["outcome"], &told["held"]), (&json!("replaced"), &held));
+    let other = json!({"rolloutId": 4, "rolloutVariationId": 5, "experimentId": null});
+    assert_eq!(live.call("PUT", place, other.to_string()).json()["outcome"], "kept");
+    let over = json!({"rolloutId": 4, "rolloutVariationId": 5, "over": "rollout:2:3"});
+    assert_eq!(live.call("PUT", place, over.to_string()).json()["outcome"], "replaced");
+    let key = json!({"userId": "u", "featureKey": "f"});
+    let got = live.call("POST", "/v1/get?kind=fme", json!({ "keys": [key] }).to_string()).json();
+    let left = json!({"userId": "u", "featureKey": "f", "featureId": 9, "rolloutId": 4, "rolloutVariationId": 5,
+        "notInHoldoutId": [1]});
+    assert_eq!(got["records"], json!([left]));
+    let wrong = live.call("PUT", place, r#"{"rolloutId":4}"#).error();
+    assert_eq!(wrong, (400, "invalid".into(), "rolloutVariationId".into()));
+    assert_eq!(live.call("PUT", place, "{}").error().0, 400, "that says nothing");
+    let line = String::from_utf8(live.call("GET", "/v1/export", "").body).expect("text");
+    live.call("DELETE", "/v1/users/u", "");
+    live.call("POST", "/v1/import", line);
+    assert_eq!(live.call("GET", place, "").json(), left);
+}
+
+#[test]
 fn a_user_is_all_campaigns_and_an_unknown_one_is_empty() {
     let live = Live::start();
     for campaign in ["b", "a"] {

@@ -17,7 +17,7 @@ fn lines() -> String {
         json!({"userId": "a/b", "campaignKey": "é🦀", "variationName": "A", "goalIdentifier": "z_vwo_a", "more": [1.5, null],
             "metaData": {"k": {"deep": true}}, "assignedAt": "2024-02-29T23:59:59.999Z",
             "changedAt": "2025-01-01T00:00:00.001Z", "expiresAt": "2999-01-01T00:00:00.000Z"}),
-        json!({"userId": "a/b", "campaignKey": "é🦀", "variationName": "B", "kind": "fme",
+        json!({"userId": "a/b", "featureKey": "é🦀", "variationName": "B", "kind": "fme",
             "assignedAt": "1970-01-01T00:00:00.000Z", "changedAt": "1970-01-01T00:00:00.000Z"}),
     ];
     for user in 0..1_200 {
