@@ -1,8 +1,8 @@
 //! The near cache's own files, compiled once more with the model checker's locks and tasks.
 #![allow(dead_code, unreachable_pub, missing_docs)]
 use stayput::{
-    Assignment, AssignmentStore, Claimed, Clock, Error, ErrorKind, Key, Offer, Outcome, Result, ScanStore, Timestamp,
-    User, distinct,
+    Assignment, AssignmentStore, Claimed, Clock, Error, ErrorKind, Key, Kind, Offer, Outcome, Result, ScanStore,
+    Timestamp, User, distinct,
 };
 use std::{sync::Arc, time::Duration};
 
