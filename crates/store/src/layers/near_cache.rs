@@ -144,10 +144,14 @@ impl<S> NearCache<S> {
         self.0.keeper.counters.outdated();
         self.0.keeper.outdate();
     }
-    /// Forgets what `change` says.
+    /// Takes `change` in. What was known counts only while the store fails: this process's own writes are pushed back,
+    /// too, and an outage right behind them should not find it without an answer.
     pub fn hear(&self, change: &Change) {
         match change {
-            Change::User(user) => self.forget(user),
+            Change::User(user) => {
+                self.0.keeper.counters.invalidated();
+                self.0.keeper.doubt(user);
+            }
             Change::Everything => self.outdate(),
         }
     }

@@ -3,7 +3,7 @@ use super::{Backend, backend, key, name, offer};
 use stayput::{
     AssignmentStoreExt, ErrorKind, Outcome, Stack, StackOptions,
     layers::{NearCacheOptions, Peek, SpoolOptions},
-    testing::{ForgetfulDisk, Plan},
+    testing::{ForgetfulDisk, Operation, Plan},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -67,4 +67,24 @@ async fn a_guess_that_lost_is_forgotten_with_the_outage() {
     delivered(&process).await;
     let held = process.store.get_one(&key("u")).await.expect("a read").expect("held");
     assert_eq!(held.variation, name("A"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_claim_is_answered_from_what_only_waits() {
+    let backend = backend();
+    let process = process(&backend);
+    backend.always(Plan::fail(ErrorKind::Unavailable));
+    let waits = offer("u", "B");
+    assert_eq!(process.store.claim_one(&waits).await.expect("spooled").outcome, Outcome::Spooled);
+    // Reads are answered again, claims not yet: what is read is joined with what waits.
+    backend.plan(|call| match call.operation {
+        Operation::Get(_) => Plan::pass(),
+        _ => Plan::fail(ErrorKind::Unavailable),
+    });
+    let held = process.store.get_one(&key("u")).await.expect("a read").expect("what waits");
+    assert!(held.is_guess() && held.variation == name("B"), "{held:?}");
+    for offer in [waits, offer("u", "B"), offer("u", "C")] {
+        let claimed = process.store.claim_one(&offer).await.expect("spooled");
+        assert_eq!(claimed.outcome, Outcome::Spooled, "the store has not said so");
+    }
 }

@@ -2,7 +2,7 @@
 use super::{Backend, backend, key, name, offer};
 use stayput::{
     AssignmentStore, AssignmentStoreExt, ClaimId, Entry, Error, ErrorKind, Offer, Outcome, Over, ScanStore, Timestamp,
-    layers::{Spool, SpoolOptions, SpoolQueue},
+    layers::{List, Of, Spool, SpoolDisk, SpoolOptions, SpoolQueue},
     testing::{ForgetfulDisk, ManualClock, Operation, Plan},
 };
 use std::{
@@ -455,4 +455,20 @@ async fn a_listener_that_panics_does_not_end_the_replay() {
     assert!(!replay.is_finished());
     drop(store);
     tokio::time::timeout(Duration::from_secs(60), replay).await.expect("it ends with its store").expect("no panic");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_killed_process_had_removed_does_not_come_back_after_an_erasure() {
+    let (backend, disk) = (backend(), ForgetfulDisk::default());
+    let process = Process::start(&backend, &disk);
+    down(&backend);
+    spooled(&process, &offer("u", "v")).await;
+    // Another process delivers it, and is killed before its disk has synced that.
+    let rows = disk.read(List::Waiting, Of::All, 1).expect("memory");
+    disk.remove(List::Waiting, rows.iter().map(|row| row.number).collect()).await.expect("memory");
+    up(&backend);
+    process.store.erase(key("u").user()).await.expect("erased");
+    process.kill();
+    disk.crash();
+    assert_eq!(disk.used().expect("memory").waiting, 0);
 }

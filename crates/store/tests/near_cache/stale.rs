@@ -119,3 +119,14 @@ async fn claims_fail_as_the_store_does() {
     assert_eq!(scene.cache.claim_one(&offer).await.expect_err("fails").kind(), ErrorKind::Unavailable);
     assert_eq!(scene.read().await.expect("still known"), Some("v".into()));
 }
+
+#[tokio::test]
+async fn what_was_pushed_just_before_an_outage_does_not_take_away_the_last_answer() {
+    let scene = scene();
+    scene.held("v").await;
+    scene.read().await.expect("a read");
+    scene.cache.hear(&stayput::Change::User(user("u")));
+    assert_eq!(scene.known(), None, "the next one asks");
+    scene.fail(ErrorKind::Unavailable);
+    assert_eq!(scene.read().await.expect("what was known"), Some("v".into()));
+}

@@ -173,11 +173,24 @@ impl Keeper {
         }
         self.table.remove(user);
     }
-    /// The same for one key.
+    /// The same, where what is known is still the best guess as long as nobody can be asked.
+    pub(super) fn doubt(&self, user: &User) {
+        let mut stripe = self.flights(user);
+        if let Some(flights) = stripe.get_mut(user) {
+            flights.all_forgotten();
+        }
+        if let Some(known) = self.table.peek(user) {
+            let mut draft = known.draft();
+            draft.keys().iter().for_each(|key| draft.doubt(key));
+            draft.whole = None;
+            self.replace(user, draft);
+        }
+    }
+    /// Forgets one key.
     pub(super) fn forget_key(&self, key: &Key) {
         self.unsettle(key, Draft::forget);
     }
-    /// The same, where what is known is still the best guess as long as nobody can be asked.
+    /// Doubts one key.
     pub(super) fn doubt_key(&self, key: &Key) {
         self.unsettle(key, Draft::doubt);
     }
