@@ -14,8 +14,10 @@ pub(super) const ROLLOUT: &str = "rollout:";
 /// How an identity begins that has an experiment and no rollout.
 pub(super) const EXPERIMENT: &str = "experiment:";
 
-/// The fields of a record that list holdouts: those that never go, and those that a later decision may clear.
+/// The field of a record that lists holdouts which never go.
+#[cfg(feature = "json")]
 pub(super) const STAYING: &str = "notInHoldoutId";
+/// The fields that list holdouts which a later decision may clear.
 pub(super) const CLEARED: [&str; 2] = ["isInHoldoutId", "holdoutGroupId"];
 /// The fields that make up a decision; all others belong to the feature and outlive it.
 #[cfg(feature = "json")]
