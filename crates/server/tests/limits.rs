@@ -109,7 +109,9 @@ fn a_reader_that_stopped_reading_is_cut_off_and_its_export_gives_its_place_back(
     while metric(&binary, "stayput_connections_closed_total{reason=\"reader\"}") == 0.0 {
         thread::sleep(Duration::from_millis(20));
     }
-    assert!(binary.memory("VmHWM") - grown < 32 * 1024 * 1024, "what is not read is not kept");
+    // The system counts pages in parts and sums them roughly: its high-water mark may come down by a few.
+    let kept = binary.memory("VmHWM").saturating_sub(grown);
+    assert!(kept < 32 * 1024 * 1024, "what is not read is not kept: {kept} bytes");
     while binary.call("GET", "/v1/export", "").status == 503 {
         thread::sleep(Duration::from_millis(20));
     }

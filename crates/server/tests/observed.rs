@@ -98,9 +98,11 @@ fn metrics_are_the_documented_ones_and_count_what_happened() {
 
 #[test]
 fn every_documented_metric_is_told_and_no_other() {
-    let spool = tempfile::tempdir().expect("a folder");
-    let spool = spool.path().display().to_string();
-    let binary = Binary::with(&["--store", "memory:", "--spool", &spool, "--near-cache", "1MiB"], &[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let spool = folder.path().join("spool").display().to_string();
+    let shadow = format!("file:{}", folder.path().join("old").display());
+    let everything = ["--store", "memory:", "--shadow", &shadow, "--spool", &spool, "--near-cache", "1MiB"];
+    let binary = Binary::with(&everything, &[]);
     binary.call("PUT", "/v1/users/u/campaigns/c", r#"{"variationName":"A","goalIdentifier":"x"}"#);
     let text = metrics(&binary);
     let page = stayput_server::docs::metrics();

@@ -116,9 +116,10 @@ mod tests {
         assert_eq!(python.read("c:u"), Named::One("u", Some("c")));
         assert_eq!(python.read(&python.key("ü", "é")), Named::One("ü", Some("é")));
         assert_eq!(other.read(&other.key("u", "c")), Named::One("u", Some("c")));
-        for ambiguous in ["c:u:v", "c::u", ":::"] {
+        for ambiguous in ["c:u:v", "c::u"] {
             assert_eq!(python.read(ambiguous), Named::Several, "{ambiguous}");
         }
+        assert_eq!(python.read(":::"), Named::One(":", Some(":")), "neither may be empty");
         for foreign in ["", "c", "c:", ":u", ":"] {
             assert_eq!(python.read(foreign), Named::Nothing, "{foreign}");
         }

@@ -65,6 +65,7 @@ impl SpoolQueue {
     /// Until something is added here, or it is time to look for what others have added.
     async fn rest(&self) {
         tokio::select! {
+            biased; // a seed of the simulation repeats what it did
             () = self.added.notified() => {}
             () = tokio::time::sleep(self.options.idle) => {}
         }
@@ -79,6 +80,7 @@ impl SpoolQueue {
             self.answered.notified().await;
         };
         tokio::select! {
+            biased;
             () = cut_short => {}
             () = tokio::time::sleep(jitter(doubled)) => {}
         }
