@@ -279,7 +279,12 @@ impl Ticket {
     /// later, and otherwise nothing does.
     fn settle(&self, draft: &mut Draft, flights: &mut Flights, key: &Key, held: Option<&Arc<Assignment>>) {
         match (flights.since(self.began, key), draft.slot(key).map(|slot| slot.held().clone()), held) {
-            (Since::Forgotten, _, _) => draft.whole = None,
+            // Not only this answer is in doubt: if it was a claim's, one that began later and was applied earlier
+            // would hide it.
+            (Since::Forgotten, _, _) => {
+                flights.forgotten(key);
+                draft.doubt(key);
+            }
             (Since::Nothing, _, Some(held)) => {
                 flights.learnt(key);
                 draft.keep(key, held, self.read);
