@@ -23,6 +23,8 @@ How it is measured:
   popularity (zipf, exponent 0.99). Redis stores the same records as strings; `GET`s are answered by one without
   persistence, and it is compared with `appendfsync always` where writes are durable on our side. A Redis `SET` keeps
   the last record; a `PUT` here is a claim by the rule, each of another user, and on disk before it is answered.
+- **Threads.** `redis-server` answers on one thread; \"one thread each\" is `stayput serve --threads 1` beside it. A thread
+  for each processor is the default; where the load generator needs a processor of its own, they get into its way.
 - **Processor time** is what the server alone used, ours to the rival's: on a busy machine it says more than the rate.
 - **A batch** is `POST /v1/get` for 50 campaigns of one user, against one `GET`, on one connection.
 - **Embedded.** LMDB by hand is heed with the same keys and values: for a get, a transaction each and a copy of the

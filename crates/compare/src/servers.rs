@@ -18,10 +18,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// `stayput serve` on the store in `folder`.
-    pub(crate) fn stayput(options: &Options, folder: &Path) -> Result<Self> {
-        let socket = folder.join("stayput.sock");
-        let mut child = Command::new(stayput(options)?)
+    /// `stayput serve` on the store in `folder`, with a thread for each processor or as many as `threads`.
+    pub(crate) fn stayput(options: &Options, folder: &Path, threads: Option<usize>) -> Result<Self> {
+        let socket = folder.join(threads.map_or("stayput.sock".into(), |threads| format!("stayput-{threads}.sock")));
+        let mut command = Command::new(stayput(options)?);
+        if let Some(threads) = threads {
+            command.env("STAYPUT_THREADS", threads.to_string());
+        }
+        let mut child = command
             .args(["serve", "--log", "error", "--listen", "127.0.0.1:0", "--store"])
             .arg(format!("file:{}", folder.join("data").display()))
             .arg("--listen")

@@ -17,7 +17,8 @@ const WARM: Duration = Duration::from_millis(200);
 pub(crate) fn compare(options: &Options) -> Result<Vec<Compared>> {
     let folder = tempfile::tempdir()?;
     fill(options, &folder.path().join("data"))?;
-    let ours = Server::stayput(options, folder.path())?;
+    let (ours, single) =
+        (Server::stayput(options, folder.path(), None)?, Server::stayput(options, folder.path(), Some(1))?);
     let (redis, durable) = (Server::redis(folder.path(), false)?, Server::redis(folder.path(), true)?);
     for server in [&redis, &durable] {
         let mut filling = Redis { newcomers: Some(0), sets: 100, ..redis_of(options) };
@@ -45,16 +46,19 @@ pub(crate) fn compare(options: &Options) -> Result<Vec<Compared>> {
     let mut results = Vec::new();
     let comparison = |name, rival, target| Comparison { name, unit: "thousand/s", rival, target };
     let reached = Some(Target::AtLeast(0.7));
-    results.extend(comparison("GET over TCP", "Redis GET", reached).run(
-        options,
-        || Ok(rate(run(&ours, false, many, &mut || get())?)),
-        || Ok(rate(run(&redis, false, many, &mut || redis_get())?)),
-    )?);
-    results.extend(comparison("GET over a Unix socket", "Redis GET", reached).run(
-        options,
-        || Ok(rate(run(&ours, true, many, &mut || get())?)),
-        || Ok(rate(run(&redis, true, many, &mut || redis_get())?)),
-    )?);
+    let gets = [
+        ("GET over TCP, one thread each", &single, false, reached),
+        ("GET over TCP, a thread for each processor", &ours, false, None),
+        ("GET over a Unix socket, one thread each", &single, true, reached),
+        ("GET over a Unix socket, a thread for each processor", &ours, true, None),
+    ];
+    for (name, ours, unix, target) in gets {
+        results.extend(comparison(name, "Redis GET", target).run(
+            options,
+            || Ok(rate(run(ours, unix, many, &mut || get())?)),
+            || Ok(rate(run(&redis, unix, many, &mut || redis_get())?)),
+        )?);
+    }
     for (name, percent) in [("95 % GET and 5 % durable PUT over TCP", 5), ("durable PUT over TCP", 100)] {
         let (our, their) = (newcomers(), newcomers());
         let (mut ours_next, mut theirs_next) = (our, their);

@@ -19,15 +19,22 @@ fn main() -> ExitCode {
         Command::Serve(config) => logs::start(config.log, config.log_format),
         _ => logs::start(LevelFilter::WARN, LogFormat::Text),
     };
-    let mut runtime = Builder::new_multi_thread();
-    if let Command::Serve(config) = &read.0.command {
-        config.threads.map(|threads| runtime.worker_threads(threads));
-    }
-    let ended = match runtime.enable_all().build() {
+    let ended = match runtime(&read.0.command).enable_all().build() {
         Ok(runtime) => runtime.block_on(run(read, logs)),
         Err(error) => Err(Failed::new(format!("no threads could be started: {error}"))),
     };
     ended.map_or_else(Failed::report, ExitCode::from)
+}
+
+/// As many threads as were asked for. One alone needs no handing over between threads, and is the main one.
+fn runtime(command: &Command) -> Builder {
+    let threads = if let Command::Serve(config) = command { config.threads } else { None };
+    if threads == Some(1) {
+        return Builder::new_current_thread();
+    }
+    let mut runtime = Builder::new_multi_thread();
+    threads.map(|threads| runtime.worker_threads(threads));
+    runtime
 }
 
 fn read() -> Result<(Arguments, Settings), ExitCode> {
