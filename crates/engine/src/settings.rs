@@ -52,7 +52,11 @@ pub struct InvalidSettings(String);
 impl Settings {
     /// Reads the text of a settings file.
     pub fn parse(text: &[u8]) -> Result<Self, InvalidSettings> {
-        let document = serde_json::from_slice(text);
+        // Checked once as a whole, and not string by string; what is no text, serde_json words.
+        let document = match std::str::from_utf8(text) {
+            Ok(text) => serde_json::from_str(text),
+            Err(_) => serde_json::from_slice(text),
+        };
         document.map_err(|error| InvalidSettings(format!("the settings are not JSON: {error}"))).and_then(Self::read)
     }
 
