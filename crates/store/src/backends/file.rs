@@ -209,7 +209,11 @@ impl AssignmentStore for File {
             self.read(|txn, entries| {
                 let now = self.clock.now();
                 let get = |key| held(entries.get(txn, &codec::encode_key(key)).map_err(told)?);
-                keys.iter().map(|key| Ok(get(key)?.filter(|held| held.is_live(now)))).collect()
+                let mut all = Vec::with_capacity(keys.len());
+                for key in keys {
+                    all.push(get(key)?.filter(|held| held.is_live(now)));
+                }
+                Ok(all)
             })
             .await
         })

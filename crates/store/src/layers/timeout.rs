@@ -3,7 +3,7 @@ use crate::{
     Assignment, AssignmentStore, BoxFuture, Claimed, Cursor, Entry, Error, ErrorKind, Key, Offer, Page, Result,
     ScanStore, Scope, User,
 };
-use std::time::Duration;
+use std::{future::poll_fn, task::Poll, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
 /// Ends every operation that has no answer within a limit with `Timeout`; a claim may or may not have been stored.
@@ -31,18 +31,25 @@ impl<S: Sync> Timeout<S> {
     }
 
     async fn once<T>(&self, attempt: BoxFuture<'_, Result<T>>) -> Result<T> {
-        self.until(Instant::now() + self.limit, attempt).await
+        self.until(&mut None, attempt).await
     }
     async fn twice<'a, T>(&'a self, ask: impl Fn(&'a S) -> BoxFuture<'a, Result<T>>) -> Result<T> {
-        let deadline = Instant::now() + self.limit;
-        match self.until(deadline, ask(&self.inner)).await {
-            Err(error) if self.repeats && error.kind() == ErrorKind::Unavailable && Instant::now() < deadline => {
-                self.until(deadline, ask(&self.inner)).await
-            }
+        let mut deadline = None;
+        match self.until(&mut deadline, ask(&self.inner)).await {
+            Err(error) if self.repeats && error.kind() == ErrorKind::Unavailable => match deadline {
+                Some(deadline) if Instant::now() >= deadline => Err(error),
+                _ => self.until(&mut deadline, ask(&self.inner)).await,
+            },
             answer => answer,
         }
     }
-    async fn until<T>(&self, deadline: Instant, attempt: BoxFuture<'_, Result<T>>) -> Result<T> {
+    /// The answer of `attempt`. What has one at once never asks the clock: the deadline begins when something is waited
+    /// for.
+    async fn until<T>(&self, deadline: &mut Option<Instant>, mut attempt: BoxFuture<'_, Result<T>>) -> Result<T> {
+        if let Poll::Ready(answer) = poll_fn(|context| Poll::Ready(attempt.as_mut().poll(context))).await {
+            return answer;
+        }
+        let deadline = *deadline.get_or_insert_with(|| Instant::now() + self.limit);
         timeout_at(deadline, attempt).await.unwrap_or_else(|_| {
             let message = format!("the store gave no answer within {:?}", self.limit);
             Err(Error::new(ErrorKind::Timeout, "timeout", message))
