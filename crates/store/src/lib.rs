@@ -13,6 +13,8 @@ mod clock;
 mod error;
 #[cfg(any(feature = "connector", feature = "file"))]
 mod fork;
+#[cfg(any(feature = "memcached", feature = "mongodb", feature = "postgres"))]
+mod queues;
 mod record;
 mod store;
 #[cfg(any(feature = "breaker", feature = "spool"))]

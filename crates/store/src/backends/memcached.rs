@@ -34,18 +34,13 @@ mod wire;
 
 use crate::{
     Assignment, AssignmentStore, BoxFuture, Claimed, Clock, Cursor, Entry, Error, ErrorKind, Key, Offer, Page, Result,
-    ScanStore, Scope, StoreUrl, SystemClock, Timestamp, User, distinct,
+    ScanStore, Scope, StoreUrl, SystemClock, Timestamp, User, distinct, queues::Queues,
 };
 use failure::Trouble;
 use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
 use node::Node;
-use std::{
-    collections::HashMap,
-    hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
-    time::Duration,
-};
-use tokio::{sync::Mutex, time};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::time;
 use watch::Watch;
 use wire::{Answer, Ask, Found, Instead};
 
@@ -63,8 +58,7 @@ const LATER: Duration = Duration::from_secs(300);
 pub struct Memcached {
     nodes: Arc<Vec<Node>>,
     watch: Arc<Watch>,
-    /// Those who lost a race go on one after another, as far as they are in this process. One for some keys, not for one.
-    queues: [Mutex<()>; 64],
+    queues: Queues,
     prefix: String,
     timeout: Duration,
 }
@@ -95,7 +89,7 @@ impl Memcached {
         let nodes = Arc::new(nodes);
         check(&nodes, timeout).await?;
         let watch = Watch::start(&nodes).await;
-        Ok(Self { nodes, watch, queues: std::array::from_fn(|_| Mutex::default()), prefix, timeout })
+        Ok(Self { nodes, watch, queues: Queues::default(), prefix, timeout })
     }
     /// How many values the nodes have thrown away for want of memory since this store was opened, ours or not. They are
     /// asked now; every half minute they are asked anyway, and losses are logged.
@@ -145,11 +139,7 @@ impl Memcached {
         if let Some(claimed) = self.attempt(offer).await? {
             return Ok(claimed);
         }
-        let mut hasher = DefaultHasher::new();
-        offer.key.hash(&mut hasher);
-        let [first, rest @ ..] = &self.queues;
-        let queue = rest.get(hasher.finish() as usize % self.queues.len()).unwrap_or(first);
-        let _turn = queue.lock().await;
+        let _turn = self.queues.turn(&offer.key).await;
         // Each time somebody's claim is stored, and the caller's deadline ends the rest.
         loop {
             if let Some(claimed) = self.attempt(offer).await? {

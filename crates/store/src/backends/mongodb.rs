@@ -40,10 +40,9 @@ mod schema;
 
 use crate::{
     Assignment, AssignmentStore, BoxFuture, Claimed, Clock, Cursor, Entry, Error, ErrorKind, Key, Offer, Page, Result,
-    ScanStore, Scope, StoreUrl, SystemClock, Unreadable, User, distinct,
+    ScanStore, Scope, StoreUrl, SystemClock, Unreadable, User, distinct, queues::Queues,
 };
 use address::Settings;
-use claim::Queues;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use link::{Documents, Link};
 use mongodb::{

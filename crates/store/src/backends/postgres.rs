@@ -46,10 +46,9 @@ mod tls;
 
 use crate::{
     Assignment, AssignmentStore, BoxFuture, Claimed, Cursor, Entry, Key, Offer, Page, Result, ScanStore, Scope,
-    StoreUrl, Unreadable, User, distinct,
+    StoreUrl, Unreadable, User, distinct, queues::Queues,
 };
 use address::Settings;
-use claim::Queues;
 use deadpool_postgres::tokio_postgres::{Row, SimpleQueryMessage};
 use pool::{Call, Pool};
 use row::{Columns, KeyColumns, Params};

@@ -1,13 +1,9 @@
 //! Claims: create what is missing, change exactly what was read, and start over where a rival was faster.
 use super::{AT_ONCE, corrupt, document, failure, link::Documents};
-use crate::{Claimed, Clock, Key, Offer, Result, SystemClock};
+use crate::{Claimed, Clock, Key, Offer, Result, SystemClock, queues::Queues};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mongodb::bson::{Document, doc};
-use std::{
-    collections::HashMap,
-    hash::{DefaultHasher, Hash, Hasher},
-};
-use tokio::sync::Mutex;
+use std::collections::HashMap;
 
 /// An offer that has no answer yet, and where that belongs.
 #[derive(Clone, Copy)]
@@ -24,24 +20,12 @@ struct Write<'a> {
     next: Document,
 }
 
-/// Those who lost a race for a document go on one after another, as far as they are in this process: if each tried again
-/// at once, a thousand claims of one key would take a million operations. There is one of these for some keys, not for
-/// one.
-#[derive(Debug)]
-pub(super) struct Queues([Mutex<()>; 64]);
-
-impl Default for Queues {
-    fn default() -> Self {
-        Self(std::array::from_fn(|_| Mutex::default()))
-    }
-}
-
 /// Joins each of `offers` with what is held; the caller has seen to it that their keys differ.
 pub(super) async fn claim(documents: &Documents, queues: &Queues, offers: &[Offer]) -> Result<Vec<Claimed>> {
     let mut answers: Vec<(usize, Claimed)> = Vec::with_capacity(offers.len());
     let asks: Vec<Ask<'_>> = offers.iter().enumerate().map(|(place, offer)| Ask { place, offer }).collect();
     for ask in attempt(documents, &asks, &mut answers).await? {
-        let _turn = queues.of(&ask.offer.key).lock().await;
+        let _turn = queues.turn(&ask.offer.key).await;
         // Each time somebody's claim is stored, and the caller's deadline ends the rest.
         while !attempt(documents, &[ask], &mut answers).await?.is_empty() {}
     }
@@ -140,13 +124,4 @@ async fn replace(documents: &Documents, write: &Write<'_>) -> Result<bool> {
     let (read, next) = (write.read.clone().unwrap_or_default(), &write.next);
     let (filter, update) = (document::unchanged(&read), document::change(&read, next));
     failure::done(documents.update_one(filter, update).await).map(|updated| updated.matched_count == 1)
-}
-
-impl Queues {
-    fn of(&self, key: &Key) -> &Mutex<()> {
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
-        let [first, rest @ ..] = &self.0;
-        rest.get(hasher.finish() as usize % self.0.len()).unwrap_or(first)
-    }
 }

@@ -4,10 +4,8 @@ use super::{
     row::{self, Columns, Moment},
     sql::Statements,
 };
-use crate::{Assignment, Claimed, Goals, Key, Kind, Offer, Result, Timestamp};
+use crate::{Assignment, Claimed, Goals, Kind, Offer, Result, Timestamp, queues::Queues};
 use deadpool_postgres::tokio_postgres::Row;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use tokio::sync::Mutex;
 
 /// An offer that has no answer yet, and where that belongs.
 #[derive(Clone, Copy)]
@@ -25,17 +23,6 @@ enum Look {
     Again,
 }
 
-/// Those who lost a race for a row go on one after another, as far as they are in this process: if each tried again at
-/// once, a thousand claims of one key would take a million statements. There is one of these for some keys, not for one.
-#[derive(Debug)]
-pub(super) struct Queues([Mutex<()>; 64]);
-
-impl Default for Queues {
-    fn default() -> Self {
-        Self(std::array::from_fn(|_| Mutex::default()))
-    }
-}
-
 /// Joins each of `offers` with what is held; the caller has seen to it that their keys differ.
 pub(super) async fn claim(
     pool: &Pool,
@@ -48,8 +35,7 @@ pub(super) async fn claim(
     // In the order of keys, so that no two batches wait for each other.
     asks.sort_by_key(|ask| &ask.offer.key);
     for ask in attempt(pool, statements, &asks, &mut answers).await? {
-        // One queue at a time: who stands in two could wait for somebody who waits for him.
-        let _turn = queues.of(&ask.offer.key).lock().await;
+        let _turn = queues.turn(&ask.offer.key).await;
         // Each time somebody's claim is stored, and the caller's deadline ends the rest.
         while !attempt(pool, statements, &[ask], &mut answers).await?.is_empty() {}
     }
@@ -82,15 +68,6 @@ async fn attempt<'a>(
         if swapped { answers.push((ask.place, claimed)) } else { lost.push(ask) }
     }
     Ok(lost)
-}
-
-impl Queues {
-    fn of(&self, key: &Key) -> &Mutex<()> {
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
-        let [first, rest @ ..] = &self.0;
-        rest.get(hasher.finish() as usize % self.0.len()).unwrap_or(first)
-    }
 }
 
 async fn look(pool: &Pool, statements: &Statements, asks: &[Ask<'_>]) -> Result<Vec<Look>> {
