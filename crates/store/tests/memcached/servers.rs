@@ -1,41 +1,9 @@
 //! Where the nodes are, and nodes that a test starts for itself because it breaks them.
+pub(crate) use crate::environment::{fresh_schema, now, open, rounds, with};
 use crate::network::{Store, eventually};
-use stayput::{ClaimId, Clock, SystemClock, Timestamp, testing::Proxy};
+use stayput::testing::Proxy;
 use std::{fs, net::SocketAddr, path::Path, process::Command};
 use tempfile::TempDir;
-
-/// Where `servers/up` started them.
-pub(crate) fn url() -> Result<String, String> {
-    let name = "STAYPUT_TEST_MEMCACHED";
-    variable(name).ok_or_else(|| format!("{name} is not set: servers/up starts the nodes and says where they are"))
-}
-
-#[expect(clippy::disallowed_methods, reason = "tests read their own switches")]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
-/// 1, and more in `./test --long`.
-pub(crate) fn rounds(long: usize) -> usize {
-    if variable("STAYPUT_LONG").is_some() { long } else { 1 }
-}
-
-pub(crate) fn now() -> Timestamp {
-    SystemClock.now()
-}
-
-pub(crate) fn with(url: &str, options: &str) -> String {
-    format!("{url}&{options}")
-}
-
-/// A name that no other test has.
-pub(crate) fn fresh_schema() -> String {
-    format!("stayput_test_{}", ClaimId::random().expect("random"))
-}
-
-pub(crate) async fn open(url: &str) -> Store {
-    stayput::open(url).await.unwrap_or_else(|error| panic!("{error}"))
-}
 
 /// The nodes of `url`.
 pub(crate) fn nodes(url: &str) -> Vec<SocketAddr> {

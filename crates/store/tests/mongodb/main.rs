@@ -1,10 +1,11 @@
 //! MongoDB beyond the suite: races of processes, faults, documents that people touch, and what is refused.
 //!
 //! `servers/up` starts the server and says where it is; a test that lacks it is ignored.
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use std::{future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
-
+#[path = "../support/cases.rs"]
+mod cases;
 mod documents;
+#[path = "../support/environment.rs"]
+mod environment;
 mod faults;
 #[path = "../support/network.rs"]
 mod network;
@@ -14,55 +15,36 @@ mod race;
 mod refused;
 mod servers;
 
-type Test = fn(String) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+use cases::{Case, cases};
 
-macro_rules! cases {
-    ($($module:ident :: $name:ident),+ $(,)?) => {
-        &[$((concat!(stringify!($module), "::", stringify!($name)), |url| Box::pin($module::$name(url)))),+]
-    };
-}
-
-const CASES: &[(&str, Test)] = cases! {
-    race::two_processes_lose_no_goal_and_report_none_twice,
-    faults::one_cut_before_the_write_is_bridged,
-    faults::one_cut_after_the_write_is_bridged,
-    faults::cuts_before_the_write,
-    faults::cuts_after_the_write,
-    faults::resets,
-    faults::half_open_connections,
-    faults::a_pause_of_the_network,
-    faults::a_delay_beyond_the_deadline,
-    faults::connections_that_fell_silent,
-    faults::a_stopped_server_is_an_error_in_time,
-    faults::a_killed_server_loses_nothing_and_is_found_again,
-    documents::a_claim_is_a_document_that_people_can_read_and_query,
-    documents::the_indexes_are_there_and_may_be_made_by_many_at_once,
-    documents::a_document_made_by_hand_is_an_assignment,
-    documents::a_hand_that_changes_a_document_meanwhile_is_not_overwritten,
-    documents::a_damaged_document_is_corrupt_and_stays_until_it_is_put_or_removed,
-    refused::what_cannot_be_opened_says_why_in_one_sentence,
-    refused::an_index_of_ours_with_other_settings_is_not_replaced,
+const CASES: &[Case] = cases! {
+    MONGODB {
+        race::two_processes_lose_no_goal_and_report_none_twice,
+        faults::one_cut_before_the_write_is_bridged,
+        faults::one_cut_after_the_write_is_bridged,
+        faults::cuts_before_the_write,
+        faults::cuts_after_the_write,
+        faults::resets,
+        faults::half_open_connections,
+        faults::a_pause_of_the_network,
+        faults::a_delay_beyond_the_deadline,
+        faults::connections_that_fell_silent,
+        faults::a_stopped_server_is_an_error_in_time,
+        faults::a_killed_server_loses_nothing_and_is_found_again,
+        documents::a_claim_is_a_document_that_people_can_read_and_query,
+        documents::the_indexes_are_there_and_may_be_made_by_many_at_once,
+        documents::a_document_made_by_hand_is_an_assignment,
+        documents::a_hand_that_changes_a_document_meanwhile_is_not_overwritten,
+        documents::a_damaged_document_is_corrupt_and_stays_until_it_is_put_or_removed,
+        refused::what_cannot_be_opened_says_why_in_one_sentence,
+        refused::an_index_of_ours_with_other_settings_is_not_replaced,
+    }
 };
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
-    let runtime = Arc::new(runtime.expect("a runtime"));
+    let runtime = cases::runtime();
     if let Some(writer) = race::Writer::asked_for() {
         return runtime.block_on(writer.run());
     }
-    let trials = CASES.iter().map(|(name, run)| {
-        let runtime = runtime.clone();
-        Trial::ignorable_test(*name, move || match servers::url() {
-            Err(reason) => Ok(Completion::ignored_with(reason)),
-            Ok(url) => {
-                // A panic is the failure; nothing of what it left half done is looked at again.
-                let run = AssertUnwindSafe(|| runtime.block_on(run(url)));
-                match std::panic::catch_unwind(run) {
-                    Ok(()) => Ok(Completion::Completed),
-                    Err(_) => Err(Failed::without_message()),
-                }
-            }
-        })
-    });
-    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
+    cases::run(runtime, CASES);
 }

@@ -1,5 +1,8 @@
 //! What cannot be opened: one clear sentence each, and no secret in it.
-use super::servers::{fresh_schema, url as server, with};
+use super::{
+    environment::place,
+    servers::{fresh_schema, with},
+};
 use mongodb::{Client, bson::doc};
 use stayput::{Error, ErrorKind};
 use std::error::Error as _;
@@ -46,7 +49,7 @@ pub(crate) async fn what_cannot_be_opened_says_why_in_one_sentence(url: String) 
 
 pub(crate) async fn an_index_of_ours_with_other_settings_is_not_replaced(url: String) {
     let collection = fresh_schema();
-    let client = Client::with_uri_str(server().expect("checked before")).await.expect("a URL");
+    let client = Client::with_uri_str(place("STAYPUT_TEST_MONGODB").expect("checked before")).await.expect("a URL");
     let database = client.default_database().expect("a database");
     let index = doc! { "name": "stayput_key", "key": { "scope": 1, "userId": 1, "kind": 1, "campaignKey": 1 } };
     database.run_command(doc! { "createIndexes": &collection, "indexes": [index] }).await.expect("an index");

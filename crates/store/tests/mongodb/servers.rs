@@ -1,42 +1,10 @@
 //! Where the server is, ways to it that are not a store's, and servers that a test starts for itself because it breaks them.
+pub(crate) use crate::environment::{fresh_schema, now, open, rounds, with};
 use crate::network::{Store, eventually};
 use mongodb::{Client, Collection, bson::Document};
-use stayput::{ClaimId, Clock, SystemClock, Timestamp, testing::Proxy};
+use stayput::testing::Proxy;
 use std::{fs, net::SocketAddr, path::Path, process::Command};
 use tempfile::TempDir;
-
-/// Where `servers/up` started it.
-pub(crate) fn url() -> Result<String, String> {
-    let name = "STAYPUT_TEST_MONGODB";
-    variable(name).ok_or_else(|| format!("{name} is not set: servers/up starts the server and says where it is"))
-}
-
-#[expect(clippy::disallowed_methods, reason = "tests read their own switches")]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
-/// 1, and more in `./test --long`.
-pub(crate) fn rounds(long: usize) -> usize {
-    if variable("STAYPUT_LONG").is_some() { long } else { 1 }
-}
-
-pub(crate) fn now() -> Timestamp {
-    SystemClock.now()
-}
-
-pub(crate) fn with(url: &str, options: &str) -> String {
-    format!("{url}?{options}")
-}
-
-/// A name that no other test has, for a scope or a collection.
-pub(crate) fn fresh_schema() -> String {
-    format!("stayput_test_{}", ClaimId::random().expect("random"))
-}
-
-pub(crate) async fn open(url: &str) -> Store {
-    stayput::open(url).await.unwrap_or_else(|error| panic!("{error}"))
-}
 
 /// The collection as the client library itself sees it.
 pub(crate) async fn bare(url: &str, collection: &str) -> Collection<Document> {

@@ -1,13 +1,13 @@
 //! PostgreSQL beyond the suite: the rule on random states, races of processes, faults, and what is refused.
 //!
 //! `servers/up` starts the servers and says where they are; a test that lacks its server is ignored.
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use servers::Server;
-use std::{future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
-
 #[path = "../support/arbitrary.rs"]
 mod arbitrary;
+#[path = "../support/cases.rs"]
+mod cases;
 mod columns;
+#[path = "../support/environment.rs"]
+mod environment;
 mod failover;
 mod faults;
 mod race;
@@ -17,27 +17,10 @@ mod rule;
 mod schema;
 mod servers;
 
-type Test = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// A test and the server that it needs.
-struct Case {
-    name: &'static str,
-    needs: Server,
-    run: fn(String) -> Test,
-}
-
-macro_rules! cases {
-    ($($server:ident { $($module:ident :: $name:ident),+ $(,)? })+) => {
-        &[$($(Case {
-            name: concat!(stringify!($module), "::", stringify!($name)),
-            needs: Server::$server,
-            run: |url| Box::pin($module::$name(url)),
-        }),+),+]
-    };
-}
+use cases::{Case, cases};
 
 const CASES: &[Case] = cases! {
-    Postgres {
+    POSTGRES {
         rule::random_offers_on_random_states_are_joined_by_the_rule,
         rule::a_claim_that_changes_nothing_writes_nothing,
         race::two_processes_lose_no_goal_and_report_none_twice,
@@ -61,10 +44,10 @@ const CASES: &[Case] = cases! {
         failover::an_asynchronous_replica_loses_what_it_had_not_received,
         refused::too_many_connections_are_errors_that_pass,
     }
-    Tls {
+    POSTGRES_TLS {
         refused::certificates_count_as_sslmode_says,
     }
-    PgBouncer {
+    PGBOUNCER {
         rule::random_offers_behind_pgbouncer_are_joined_by_the_rule,
         race::two_processes_behind_pgbouncer_lose_no_goal_and_report_none_twice,
         faults::a_cut_answer_behind_pgbouncer_is_found_out_by_a_repeat,
@@ -74,24 +57,9 @@ const CASES: &[Case] = cases! {
 };
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
-    let runtime = Arc::new(runtime.expect("a runtime"));
+    let runtime = cases::runtime();
     if let Some(writer) = race::Writer::asked_for() {
         return runtime.block_on(writer.run());
     }
-    let trials = CASES.iter().map(|case| {
-        let runtime = runtime.clone();
-        Trial::ignorable_test(case.name, move || match case.needs.url() {
-            Err(reason) => Ok(Completion::ignored_with(reason)),
-            Ok(url) => {
-                // A panic is the failure; nothing of what it left half done is looked at again.
-                let run = AssertUnwindSafe(|| runtime.block_on((case.run)(url)));
-                match std::panic::catch_unwind(run) {
-                    Ok(()) => Ok(Completion::Completed),
-                    Err(_) => Err(Failed::without_message()),
-                }
-            }
-        })
-    });
-    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
+    cases::run(runtime, CASES);
 }
