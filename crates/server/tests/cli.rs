@@ -1,41 +1,16 @@
 //! The command line, run as people run it, on the store of a live server.
 #[path = "support/live.rs"]
 mod live;
+#[path = "support/ran.rs"]
+mod ran;
 
 use live::Live;
-use serde_json::{Value, json};
-use std::{
-    fs,
-    io::Write,
-    process::{Command, Stdio},
-};
-
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl Ran {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("not JSON: {} {}", self.out, self.err))
-    }
-}
+use ran::{Ran, start, stayput};
+use serde_json::json;
+use std::fs;
 
 fn run(store: &str, arguments: &[&str], input: &str) -> Ran {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_stayput"))
-        .args(arguments)
-        .env("STAYPUT_STORE", store)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary");
-    // It may end before it reads everything.
-    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
-    let output = child.wait_with_output().expect("it ends");
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    Ran::of(start(stayput(arguments).env("STAYPUT_STORE", store)), input)
 }
 
 #[test]

@@ -1,34 +1,24 @@
 //! `stayput doctor` and `stayput bench`, run as people run them.
 #[path = "support/live.rs"]
 mod live;
+#[path = "support/ran.rs"]
+mod ran;
 
 use live::{Binary, Live};
+use ran::{Ran, start, stayput};
 use serde_json::Value;
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path};
 
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl Ran {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("not JSON: {} {}", self.out, self.err))
-    }
-    /// Those that are not well, as area and what to do.
-    fn wrong(&self) -> Vec<(String, String)> {
-        let findings = self.json()["findings"].as_array().cloned().unwrap_or_default();
-        let text = |finding: &Value, name: &str| finding[name].as_str().unwrap_or_default().to_owned();
-        let wrong = findings.iter().filter(|finding| finding["level"] == "wrong");
-        wrong.map(|finding| (text(finding, "area"), text(finding, "advice"))).collect()
-    }
+/// Findings that are not well, as area and what to do.
+fn wrong(ran: &Ran) -> Vec<(String, String)> {
+    let findings = ran.json()["findings"].as_array().cloned().unwrap_or_default();
+    let text = |finding: &Value, name: &str| finding[name].as_str().unwrap_or_default().to_owned();
+    let wrong = findings.iter().filter(|finding| finding["level"] == "wrong");
+    wrong.map(|finding| (text(finding, "area"), text(finding, "advice"))).collect()
 }
 
 fn run(arguments: &[&str]) -> Ran {
-    let output = Command::new(env!("CARGO_BIN_EXE_stayput")).args(arguments).output().expect("the binary");
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    Ran::of(start(&mut stayput(arguments)), "")
 }
 
 fn filled(folder: &Path) -> String {
@@ -86,7 +76,7 @@ fn a_damaged_value_is_told_by_the_hash_of_its_key_and_by_its_user_only_when_aske
     spoil(&folder.path().join("data/data.mdb"), b"ashley\0ccheckout");
     let told = run(&["doctor", "--store", &store, "--json"]);
     assert_eq!(told.code, Some(1), "{}", told.out);
-    let (area, advice) = &told.wrong()[0];
+    let (area, advice) = &wrong(&told)[0];
     assert_eq!(area, "data");
     assert!(advice.contains("stayput forget"), "{advice}");
     let damaged = &told.json()["data"]["damaged"][0];
@@ -106,10 +96,10 @@ fn a_missing_store_is_not_made() {
     let path = folder.path().join("nothing");
     let told = run(&["doctor", "--store", &format!("file:{}", path.display()), "--json"]);
     assert_eq!(told.code, Some(1));
-    assert!(told.wrong()[0].1.contains("--store file:PATH"), "{}", told.out);
+    assert!(wrong(&told)[0].1.contains("--store file:PATH"), "{}", told.out);
     assert!(!path.exists());
     let far = run(&["doctor", "--store", "stayput://127.0.0.1:1", "--json"]);
-    assert_eq!((far.code, far.wrong()[0].0.as_str()), (Some(1), "store"), "{}", far.out);
+    assert_eq!((far.code, wrong(&far)[0].0.as_str()), (Some(1), "store"), "{}", far.out);
 }
 
 #[test]
@@ -119,7 +109,7 @@ fn another_programs_folder_is_told_and_left_alone() {
     fs::write(&data, "not ours").expect("written");
     let store = format!("file:{}", folder.path().display());
     let told = run(&["doctor", "--store", &store, "--json"]);
-    assert_eq!((told.code, told.wrong()[0].0.as_str()), (Some(1), "store"), "{}", told.out);
+    assert_eq!((told.code, wrong(&told)[0].0.as_str()), (Some(1), "store"), "{}", told.out);
     assert_eq!(run(&["doctor", "--store", &store, "--compact"]).code, Some(1));
     assert_eq!(fs::read(&data).expect("there"), b"not ours");
 }
@@ -128,11 +118,10 @@ fn another_programs_folder_is_told_and_left_alone() {
 fn a_configuration_that_cannot_be_used_is_told() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = filled(folder.path());
-    let mut doctor = Command::new(env!("CARGO_BIN_EXE_stayput"));
-    doctor.args(["doctor", "--store", &store, "--json"]).env("STAYPUT_LISTEN", "nowhere");
-    let output = doctor.output().expect("the binary");
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("docs/config.md"));
+    let mut doctor = stayput(&["doctor", "--store", &store, "--json"]);
+    let told = Ran::of(start(doctor.env("STAYPUT_LISTEN", "nowhere")), "");
+    assert_eq!(told.code, Some(1));
+    assert!(told.out.contains("docs/config.md"));
 }
 
 #[test]

@@ -10,6 +10,8 @@ mod foreign;
 mod live;
 mod local;
 mod moving;
+#[path = "../support/ran.rs"]
+mod ran;
 mod tool;
 
 type Test = fn(&[String]);

@@ -1,22 +1,17 @@
 //! Folders, lines, and the binary.
-use serde_json::{Value, json};
+pub(crate) use super::ran::Ran;
+use super::ran::{self, stayput};
+use serde_json::json;
 use std::{
     fmt::Write as _,
     fs,
-    io::Write as _,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Child,
 };
 use tempfile::TempDir;
 
 /// A folder of one test, where the binary runs.
 pub(crate) struct Folder(TempDir);
-
-pub(crate) struct Ran {
-    pub(crate) code: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
-}
 
 impl Folder {
     pub(crate) fn new() -> Self {
@@ -41,25 +36,13 @@ impl Folder {
         store
     }
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_stayput"))
-            .args(arguments)
-            .current_dir(self.0.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary")
+        ran::start(stayput(arguments).current_dir(self.0.path()))
     }
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         self.fed(arguments, "")
     }
     pub(crate) fn fed(&self, arguments: &[&str], input: &str) -> Ran {
-        let mut child = self.start(arguments);
-        // It may end before it reads everything.
-        let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
-        let output = child.wait_with_output().expect("it ends");
-        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-        Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+        Ran::of(self.start(arguments), input)
     }
     pub(crate) fn migrate(&self, arguments: &[&str]) -> Ran {
         self.run(&[&["migrate", "--json"], arguments].concat())
@@ -78,9 +61,6 @@ impl Folder {
 }
 
 impl Ran {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("not JSON: {} {}", self.out, self.err))
-    }
     /// Counts of the report.
     pub(crate) fn counts<const N: usize>(&self, names: [&str; N]) -> [u64; N] {
         let report = self.json();
