@@ -10,13 +10,18 @@ use stayput::{
     layers::{Announced, Gate, NearCache, ShadowStats, SpoolQueue},
     stack,
 };
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use tokio::sync::watch;
 
 /// A store, what requests do not say themselves, and what bounds them.
 #[derive(Clone, Debug)]
 pub struct App {
     pub(crate) store: Arc<dyn ScanStore>,
+    /// Whether the store has answered since the start: until then nobody knows whether it is the right one.
+    pub(crate) seen: Arc<AtomicBool>,
     pub(crate) breaker: Arc<Gate>,
     pub(crate) spool: Option<Arc<SpoolQueue>>,
     near_cache: Option<NearCache<Arc<dyn ScanStore>>>,
@@ -57,18 +62,24 @@ impl App {
     /// Whether the store answers now: asks it for a key that is never there.
     pub async fn probe(&self) -> Result<()> {
         let key = Key::new(&self.scope, Kind::Classic, "stayput-probe", "stayput-probe")?;
-        self.store.get(&[key]).await.map(drop)
+        self.store.get(&[key]).await?;
+        self.seen.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+    /// Whether claims are kept on this machine while the store does not answer.
+    pub fn is_spooling(&self) -> bool {
+        self.spool.is_some()
+    }
+    /// Tells what is written through here.
+    pub fn announcing(mut self) -> Self {
+        self.store = Arc::new(Announced::new(self.store, self.changes.clone()));
+        self
     }
     /// Lets a request ask the store, or tells it that too many do.
     pub(crate) fn enter(&self) -> failure::Result<Working<'_>> {
         self.load.enter()
     }
 
-    /// Tells what is written through here.
-    fn announcing(mut self) -> Self {
-        self.store = Arc::new(Announced::new(self.store, self.changes.clone()));
-        self
-    }
     /// Tells clients only once the cache has forgotten: they ask again at once.
     fn pass_on(&self, mut changes: Changes) {
         let (feed, cache) = (self.changes.clone(), self.near_cache.clone());
@@ -91,6 +102,7 @@ impl App {
         }
         Self {
             store,
+            seen: Arc::default(),
             breaker,
             spool,
             near_cache,

@@ -5,7 +5,7 @@ use crate::{
     demo::Demo,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use stayput::{Changes, Error, ErrorKind, Kind, ScanStore, Scope};
+use stayput::{Error, ErrorKind, Kind, ScanStore, Scope};
 use std::{error::Error as _, fmt, process::ExitCode, sync::Arc};
 
 mod assignment;
@@ -144,10 +144,6 @@ impl Place {
     /// Opens the store.
     pub async fn open(&self) -> Result<Arc<dyn ScanStore>> {
         Ok(stayput::open(self.store.reveal()).await?)
-    }
-    /// Opens the store, and hears of what others change there, if it pushes that.
-    pub async fn open_followed(&self) -> Result<(Arc<dyn ScanStore>, Option<Changes>)> {
-        Ok(stayput::open_followed(self.store.reveal()).await?)
     }
 }
 

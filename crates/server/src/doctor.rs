@@ -2,10 +2,12 @@
 mod data;
 mod folder;
 mod machine;
+mod spool;
 
 pub(crate) use data::{Census, hash, take};
 pub(crate) use folder::{inspect, missing, path};
 pub(crate) use machine::{configuration, limits};
+pub(crate) use spool::spool;
 
 use serde::Serialize;
 

@@ -32,6 +32,7 @@ pub mod cli;
 pub mod config;
 pub mod descriptors;
 pub mod docs;
+pub mod late;
 pub mod logs;
 pub mod signals;
 

@@ -3,7 +3,7 @@ use stayput_server::{
     App, Listener,
     cli::{Arguments, Command, Ended, Failed, Result},
     config::{self, Config, LogFormat, Settings},
-    descriptors,
+    descriptors, late,
     logs::{self, LevelFilter, Logs},
     signals::{Asked, Signals, State, notify},
 };
@@ -53,13 +53,19 @@ async fn serve(mut config: Config, mut settings: Settings, logs: Logs) -> Result
     config.check()?;
     let mut signals = Signals::new()?;
     config.limits.connections = descriptors::connections(config.limits.connections);
-    let (store, changes) = config.place.open_followed().await?;
-    let (store, shadow) = config.moving.over(store).await?;
-    let app = App::configured(store, changes, &config)?;
+    let opened = late::open(&config).await?;
+    let (store, shadow) = config.moving.over(opened.store).await?;
+    let mut app = App::configured(store, opened.changes, &config)?;
+    if opened.is_late {
+        app = app.announcing(); // it may turn out to push nothing; what is told twice is forgotten twice
+    }
     if let Some(shadow) = shadow {
         app.watch_shadow(shadow);
     }
-    app.probe().await?;
+    match app.probe().await {
+        Err(error) if error.is_transient() && app.is_spooling() => {}
+        probed => probed?,
+    }
     let listener = Listener::bind_all(&config, app).await?;
     eprintln!("listening on {}, store {}", listener.shown(), config.place.store);
     notify(State::Ready);

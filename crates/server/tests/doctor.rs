@@ -91,6 +91,57 @@ fn a_damaged_value_is_told_by_the_hash_of_its_key_and_by_its_user_only_when_aske
 }
 
 #[test]
+fn a_spool_is_told_with_its_dead_letters_and_none_is_made_by_looking() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = filled(folder.path());
+    let spool = folder.path().join("spool");
+    let doctor = |spool: &Path| run(&["doctor", "--store", &store, "--json", "--spool", &spool.to_string_lossy()]);
+    let says = |ran: &Ran| {
+        let findings = ran.json()["findings"].as_array().cloned().unwrap_or_default();
+        let spool = findings.into_iter().filter(|finding| finding["area"] == "spool");
+        spool.map(|finding| format!("{}: {}", finding["level"], finding["says"])).collect::<Vec<_>>().join("; ")
+    };
+    assert!(says(&doctor(&spool)).contains("is made when a server starts with it"));
+    assert!(!spool.exists());
+    // Held by ashley is what no claim can join: what waits for her becomes a dead letter.
+    let data = format!("file:{}", folder.path().join("behind").display());
+    assert_eq!(run(&["set", "ashley", "checkout", "A", "--store", &data]).code, Some(0));
+    let backend = Binary::serve(&data);
+    let (address, behind) = (backend.address, format!("stayput://{}?timeout=500ms", backend.address));
+    let path = spool.to_string_lossy().into_owned();
+    let server = Binary::with(&["--store", &behind, "--spool", &path, "--breaker-pause", "200ms"], &[]);
+    drop(backend);
+    assert_eq!(says(&doctor(&spool)).split(',').next(), Some("\"ok\": \"nothing waits"));
+    let put = |user: &str| {
+        let body = r#"{"variationName":"B","goalIdentifier":"g"}"#;
+        server.call("PUT", &format!("/v1/users/{user}/campaigns/checkout"), body).json()["outcome"].clone()
+    };
+    assert_eq!((put("ashley"), put("bob")), ("spooled".into(), "spooled".into()));
+    let waiting = doctor(&spool);
+    assert!(says(&waiting).contains("\"note\": \"2 claims wait, the oldest "), "{}", says(&waiting));
+    assert_eq!(waiting.code, Some(0), "{}", waiting.out);
+    spoil(&folder.path().join("behind/data.mdb"), b"ashley\0ccheckout");
+    let _backend = Binary::with(&["--store", &data, "--listen", &address.to_string()], &[]);
+    let mut told = doctor(&spool);
+    for _ in 0..600 {
+        if says(&told).contains("nothing waits") {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        told = doctor(&spool);
+    }
+    assert!(says(&told).contains("\"wrong\": \"1 dead letters"), "{}", says(&told));
+    assert_eq!(told.code, Some(1), "{}", told.out);
+    // The server's configuration names it, too.
+    let output = Command::new(env!("CARGO_BIN_EXE_stayput"))
+        .args(["doctor", "--store", &store])
+        .env("STAYPUT_SPOOL", &spool)
+        .output()
+        .expect("the binary");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("stayput spool"), "{output:?}");
+}
+
+#[test]
 fn a_missing_store_is_not_made() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("nothing");

@@ -1,12 +1,14 @@
 //! `doctor`: what is wrong, and what to do about it.
-use super::{Ended, Failed, Place, Result, print, transfer};
+use super::{Ended, Failed, Place, Result, print, spool::inspect, transfer};
 use crate::doctor::{self, Census, Finding, Level};
 use clap::Args;
 use serde::Serialize;
 use stayput::{
     Clock, Key, Kind, SystemClock,
     backends::{Compacted, File, FileFacts, FileOptions},
+    layers::SpoolStats,
 };
+use std::path::PathBuf;
 
 /// Campaigns that people are shown.
 const SHOWN: usize = 20;
@@ -16,6 +18,9 @@ const SHOWN: usize = 20;
 pub struct Doctor {
     #[command(flatten)]
     place: Place,
+    /// The folder that was given to serve; left out, the one that the server's configuration names
+    #[arg(long, value_name = "PATH", hide_env_values = true)]
+    spool: Option<PathBuf>,
     /// Make the folder of a file: store smaller; nothing may have it open
     #[arg(long)]
     compact: bool,
@@ -43,6 +48,11 @@ impl Doctor {
         let (config, finding) = doctor::configuration(self.place.file.config.as_deref());
         report.findings.push(finding);
         report.findings.extend(config.as_ref().map(doctor::limits));
+        let outages = config.as_ref().map(|config| &config.outages);
+        let limit = outages.map_or(u64::MAX, |outages| outages.spool_limit as u64);
+        if let Some(folder) = self.spool.as_ref().or_else(|| outages?.spool.as_ref()) {
+            report.findings.extend(spooled(folder, limit));
+        }
         report.findings.push(Finding::ok("versions", format!("stayput {}", env!("CARGO_PKG_VERSION"))));
         match doctor::missing(self.place.store.reveal()) {
             Some(finding) => report.findings.push(finding),
@@ -104,6 +114,19 @@ impl Doctor {
         let Compacted { before, after } = File::compact(path, FileOptions::default())?;
         let (won, now) = (doctor::bytes(before.saturating_sub(after)), doctor::bytes(after));
         Ok(Finding::ok("disk", format!("compacted: {won} won, {now} left")))
+    }
+}
+
+/// What waits in `folder` for the store. Nothing is delivered by looking, and no folder is made.
+fn spooled(folder: &PathBuf, limit: u64) -> Vec<Finding> {
+    if !folder.exists() {
+        return vec![Finding::ok("spool", format!("{} is made when a server starts with it", folder.display()))];
+    }
+    match inspect(folder).and_then(|queue| Ok(queue.stats()?)) {
+        Ok(stats) => doctor::spool(&SpoolStats { limit, ..stats }),
+        Err(failed) => {
+            vec![Finding::wrong("spool", failed.to_string(), "give --spool the folder that serve was given")]
+        }
     }
 }
 

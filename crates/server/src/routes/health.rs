@@ -13,7 +13,7 @@ use hyper::{
 };
 use serde::Serialize;
 use stayput::{Error, ErrorKind, layers::SpoolStats};
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
@@ -57,8 +57,15 @@ pub(crate) async fn ready(State(app): State<Arc<App>>, uri: Uri) -> Result<Respo
     };
     match probed {
         Ok(()) => told("ready"),
-        // A claim that is sent elsewhere, or nowhere, is not kept here.
-        Err(error) if error.is_transient() && spool.is_some_and(|spool| spool.bytes < spool.limit) => told("spooling"),
+        // A claim that is sent elsewhere, or nowhere, is not kept here. A store that has never answered may be the wrong
+        // one: servers that know better are not to be replaced by this one.
+        Err(error)
+            if error.is_transient()
+                && app.seen.load(Ordering::Relaxed)
+                && spool.is_some_and(|spool| spool.bytes < spool.limit) =>
+        {
+            told("spooling")
+        }
         // Whatever is wrong with the store, this server is not the one to send requests to.
         Err(error) => Err(unready(error.to_string()).into()),
     }

@@ -100,7 +100,8 @@ impl Binary {
             let read = stderr.read_line(&mut started).expect("UTF-8");
             assert!(read > 0, "it did not start: {started}");
         }
-        let address = started.split(['/', ',', ' ']).find_map(|part| part.parse().ok());
+        let listens = started.rsplit("listening on ").next().unwrap_or_default();
+        let address = listens.split(['/', ',', ' ']).find_map(|part| part.parse().ok());
         // Whoever listens on a Unix socket only is not asked at an address.
         let address = address.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)));
         let told = Arc::new(Mutex::new(started));
