@@ -4,8 +4,8 @@
 //! that turns out wrong is told to whoever asks.
 use crate::config::Config;
 use stayput::{
-    Assignment, AssignmentStore, BoxFuture, Change, Changes, Claimed, Cursor, Entry, Error, ErrorKind, Feed, Key, Offer,
-    Page, Result, ScanStore, Scope, User, open_followed,
+    Assignment, AssignmentStore, BoxFuture, Change, Changes, Claimed, Cursor, Entry, Error, ErrorKind, Feed, Key,
+    Offer, Page, Result, ScanStore, Scope, User, open_followed,
 };
 use std::{
     fmt,

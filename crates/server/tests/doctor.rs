@@ -133,12 +133,8 @@ fn a_spool_is_told_with_its_dead_letters_and_none_is_made_by_looking() {
     assert!(says(&told).contains("\"wrong\": \"1 dead letters"), "{}", says(&told));
     assert_eq!(told.code, Some(1), "{}", told.out);
     // The server's configuration names it, too.
-    let output = Command::new(env!("CARGO_BIN_EXE_stayput"))
-        .args(["doctor", "--store", &store])
-        .env("STAYPUT_SPOOL", &spool)
-        .output()
-        .expect("the binary");
-    assert!(String::from_utf8_lossy(&output.stdout).contains("stayput spool"), "{output:?}");
+    let told = Ran::of(start(stayput(&["doctor", "--store", &store]).env("STAYPUT_SPOOL", &spool)), "");
+    assert!(told.out.contains("stayput spool"), "{}", told.out);
 }
 
 #[test]

@@ -139,7 +139,7 @@ impl<S: AssignmentStore> Client<S> {
                 None
             }
         };
-        self.note(offer.key.clone(), Event { question: Question::Claim(offer), asked, answered });
+        self.note(offer.key.clone(), Event { question: Question::Claim(Box::new(offer)), asked, answered });
     }
 
     fn offer(&self, key: Key) -> Offer {

@@ -18,7 +18,7 @@ pub(crate) struct Held {
 #[derive(Clone, Debug)]
 pub(crate) enum Question {
     Get,
-    Claim(Offer),
+    Claim(Box<Offer>),
 }
 
 /// What is answered.

@@ -55,11 +55,11 @@ fn offer(claim: u64, variation: &str) -> Offer {
 /// The answer that `question` gets after `before`.
 fn told(before: &[&Offer], question: &Question) -> Answer {
     let mut state: State = None;
-    before.iter().for_each(|offer| drop(ask(&mut state, &Question::Claim((*offer).clone()))));
+    before.iter().for_each(|offer| drop(ask(&mut state, &Question::Claim(Box::new((*offer).clone())))));
     ask(&mut state, question)
 }
 fn claims(asked: u64, answered: u64, offer: &Offer, before: &[&Offer]) -> Event {
-    let question = Question::Claim(offer.clone());
+    let question = Question::Claim(Box::new(offer.clone()));
     let answer = told(before, &question);
     Event { question, asked, answered: Some((answered, answer)) }
 }
@@ -67,7 +67,7 @@ fn gets(asked: u64, answered: u64, before: &[&Offer]) -> Event {
     Event { question: Question::Get, asked, answered: Some((answered, told(before, &Question::Get))) }
 }
 fn fails(asked: u64, offer: &Offer) -> Event {
-    Event { question: Question::Claim(offer.clone()), asked, answered: None }
+    Event { question: Question::Claim(Box::new(offer.clone())), asked, answered: None }
 }
 
 /// Each is wrong by one answer.
