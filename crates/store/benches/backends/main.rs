@@ -1,8 +1,11 @@
 //! Each backend beside the bare client that does the same, in one run: `bench/backends`, or with the servers' URLs in
-//! the environment `cargo bench --features redis,postgres --bench backends -- [--rounds N] [WORD…]`.
+//! the environment `cargo bench --features redis,postgres,mongodb,memcached --bench backends -- [--rounds N] [WORD…]`.
 //!
 //! Both sides take turns in short rounds on one runtime; what counts is the median of the rounds' ratios. A batch is
 //! held against one bare get: how long one lasts at the same concurrency.
+mod memcached;
+mod mongodb;
+mod ours;
 mod postgres;
 mod redis;
 mod rounds;
@@ -25,6 +28,12 @@ async fn main() -> Done {
     }
     if let Some(url) = variable("STAYPUT_TEST_POSTGRES") {
         postgres::compare(&url, &options).await?;
+    }
+    if let Some(url) = variable("STAYPUT_TEST_MONGODB") {
+        mongodb::compare(&url, &options).await?;
+    }
+    if let Some(url) = variable("STAYPUT_TEST_MEMCACHED") {
+        memcached::compare(&url, &options).await?;
     }
     Ok(())
 }

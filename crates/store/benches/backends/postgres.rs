@@ -3,15 +3,17 @@
 //! The bare side reads variation, goals and metaData of the same table. Its merge is one prepared statement that keeps
 //! the first variation and every goal and says what is held.
 use crate::{
-    BATCH, Done, USERS, key, offer,
+    BATCH, Done, USERS,
+    ours::{Ours, WORKS, about},
     rounds::{Options, Side, Target},
 };
 use futures_util::future::try_join_all;
-use stayput::{AssignmentStore, AssignmentStoreExt, Offer, ScanStore};
 use std::sync::Arc;
 use tokio_postgres::{Client, NoTls, Statement};
 
 const CONNECTIONS: usize = 16;
+/// How many users claims go round.
+const AROUND: usize = 1_000;
 const GET: &str = r#"SELECT "variationName", "goalIdentifier", "metaData"::text FROM stayput_assignments
     WHERE scope = $1 AND "userId" = $2 AND kind = 'classic' AND "campaignKey" = $3"#;
 const MERGE: &str = r#"INSERT INTO bare AS b VALUES ($1, $2, 'classic', $3, $4, $5)
@@ -31,52 +33,37 @@ struct Bare {
     batch: Statement,
 }
 
+/// As many as there are operations at once: a pool hands out no more either.
 #[derive(Clone)]
-struct Both {
-    store: Arc<dyn ScanStore>,
-    /// As many as there are operations at once: a pool hands out no more either.
-    bare: Arc<Vec<Bare>>,
-}
+struct Pool(Arc<Vec<Bare>>);
 
 pub(crate) async fn compare(url: &str, options: &Options) -> Done {
-    let store = stayput::open(&format!("{url}?timeout=30s&purge=off&pool={CONNECTIONS}")).await?;
+    let ours = Ours::open(&format!("{url}?timeout=30s&purge=off&pool={CONNECTIONS}"), AROUND).await?;
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);
     client.batch_execute(TABLE).await?;
-    prepare(&*store).await?;
+    ours.prepare().await?;
     client.batch_execute("VACUUM ANALYZE stayput_assignments").await?;
     for tasks in [1, CONNECTIONS] {
         let bare = Arc::new(try_join_all((0..tasks).map(|_| Bare::connect(url.to_owned()))).await?);
-        let both = Both { store: store.clone(), bare };
+        let bare = Pool(bare);
         let least = Target::AtLeast;
-        options.compare("postgres get", tasks, least(0.9), both.get(), both.bare_get()).await?;
-        let works = [("a first claim", 0), ("a claim that changes nothing", 1), ("a goal joins", 2)];
-        for (name, work) in works {
+        options.compare("postgres get", tasks, least(0.9), ours.get(), bare.get()).await?;
+        for (name, work) in WORKS {
             let (name, mark) = (format!("postgres claim, {name}"), format!("s-{}-{tasks}-{work}", std::process::id()));
-            let (ours, bare) = (both.claim(mark.clone(), work), both.bare_merge(mark, work));
-            if work > 0 && options.wants(&name, tasks) {
-                for side in [&ours, &bare] {
-                    side.prepare(1_000).await?;
-                }
+            let (claim, merge) = (ours.claim(mark.clone(), work), bare.merge(mark, work));
+            if options.wants(&name, tasks) {
+                ours.users_for(work, [&claim, &merge]).await?;
             }
-            options.compare(&name, tasks, least(0.8), ours, bare).await?;
+            options.compare(&name, tasks, least(0.8), claim, merge).await?;
         }
         let most = Target::AtMost(3.0);
-        options.compare("postgres get of 50 of one user", tasks, most, both.batch(false), both.bare_get()).await?;
-        options.compare("postgres get of 50 users", tasks, most, both.batch(true), both.bare_get()).await?;
-        options.compare("(bare ANY of 50 users)", tasks, most, both.bare_batch(), both.bare_get()).await?;
+        options.compare("postgres get of 50 of one user", tasks, most, ours.batch(false), bare.get()).await?;
+        options.compare("postgres get of 50 users", tasks, most, ours.batch(true), bare.get()).await?;
+        options.compare("(bare ANY of 50 users)", tasks, most, bare.batch(), bare.get()).await?;
     }
     client.batch_execute("DROP TABLE bare").await?;
     Ok(())
-}
-
-/// Which user and which goal an operation is about: fresh users, or users that are held, or goals that they lack.
-fn about(mark: &str, work: usize, i: usize) -> (String, String) {
-    match work {
-        0 => (format!("{mark}-{i}"), "goal-0".into()),
-        1 => (format!("{mark}-{}", i % 1_000), "goal-0".into()),
-        _ => (format!("{mark}-{}", i % 1_000), format!("goal-{}", i / 1_000)),
-    }
 }
 
 impl Bare {
@@ -89,36 +76,13 @@ impl Bare {
     }
 }
 
-async fn prepare(store: &dyn ScanStore) -> Done {
-    let mut offers: Vec<Offer> = Vec::new();
-    for user in 0..USERS {
-        for campaign in 0..if user < 100 { BATCH } else { 1 } {
-            offers.push(offer(key(&format!("user-{user}"), campaign)?, "goal-0")?);
-        }
-    }
-    for offers in offers.chunks(500) {
-        store.claim(offers).await?;
-    }
-    Ok(())
-}
-
-impl Both {
+impl Pool {
     fn get(&self) -> Side {
-        let store = self.store.clone();
+        let pool = self.clone();
         Side::new(move |i| {
-            let store = store.clone();
+            let pool = pool.clone();
             async move {
-                store.get_one(&key(&format!("user-{}", i % USERS), 0)?).await?.ok_or("held")?;
-                Ok(())
-            }
-        })
-    }
-    fn bare_get(&self) -> Side {
-        let both = self.clone();
-        Side::new(move |i| {
-            let both = both.clone();
-            async move {
-                let bare = &both.bare[i % both.bare.len()];
+                let bare = &pool.0[i % pool.0.len()];
                 let row = bare
                     .client
                     .query_one(&bare.get, &[&"default", &format!("user-{}", i % USERS), &"campaign-0"])
@@ -128,22 +92,12 @@ impl Both {
             }
         })
     }
-    fn claim(&self, mark: String, work: usize) -> Side {
-        let store = self.store.clone();
+    fn merge(&self, mark: String, work: usize) -> Side {
+        let pool = self.clone();
         Side::new(move |i| {
-            let (store, (user, goal)) = (store.clone(), about(&mark, work, i));
+            let (pool, (user, goal)) = (pool.clone(), about(&mark, work, i, AROUND));
             async move {
-                store.claim_one(&offer(key(&user, 0)?, &goal)?).await?.held.ok_or("held")?;
-                Ok(())
-            }
-        })
-    }
-    fn bare_merge(&self, mark: String, work: usize) -> Side {
-        let both = self.clone();
-        Side::new(move |i| {
-            let (both, (user, goal)) = (both.clone(), about(&mark, work, i));
-            async move {
-                let bare = &both.bare[i % both.bare.len()];
+                let bare = &pool.0[i % pool.0.len()];
                 let row = bare
                     .client
                     .query_one(&bare.merge, &[&"default", &user, &"campaign-0", &"Variation-1", &vec![goal]])
@@ -153,28 +107,12 @@ impl Both {
             }
         })
     }
-    /// Fifty campaigns of one user, or one campaign of fifty users.
-    fn batch(&self, mixed: bool) -> Side {
-        let store = self.store.clone();
+    fn batch(&self) -> Side {
+        let pool = self.clone();
         Side::new(move |i| {
-            let store = store.clone();
+            let pool = pool.clone();
             async move {
-                let key = |at| match mixed {
-                    true => key(&format!("user-{}", (i * 7 + at) % USERS), 0),
-                    false => key(&format!("user-{}", i % 100), at),
-                };
-                let keys: stayput::Result<Vec<_>> = (0..BATCH).map(key).collect();
-                let held = store.get(&keys?).await?;
-                if held.iter().all(Option::is_some) { Ok(()) } else { Err("held".into()) }
-            }
-        })
-    }
-    fn bare_batch(&self) -> Side {
-        let both = self.clone();
-        Side::new(move |i| {
-            let both = both.clone();
-            async move {
-                let bare = &both.bare[i % both.bare.len()];
+                let bare = &pool.0[i % pool.0.len()];
                 let users = (0..BATCH).map(|at| format!("user-{}", (i * 7 + at) % USERS)).collect::<Vec<_>>();
                 for row in bare.client.query(&bare.batch, &[&"default", &users, &"campaign-0"]).await? {
                     let _: (String, Vec<String>, Option<String>) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);

@@ -1,0 +1,91 @@
+//! Our side of every comparison: the same operations, whatever the backend.
+use crate::{BATCH, Done, USERS, key, offer, rounds::Side};
+use stayput::{AssignmentStore, AssignmentStoreExt, Entry, Offer, ScanStore};
+use std::sync::Arc;
+
+/// A store, and how many users its claims go round.
+#[derive(Clone)]
+pub(crate) struct Ours {
+    store: Arc<dyn ScanStore>,
+    around: usize,
+}
+
+/// What a claim finds, and what it is called.
+pub(crate) const WORKS: [(&str, usize); 3] =
+    [("a first claim", 0), ("a claim that changes nothing", 1), ("a goal joins", 2)];
+
+/// Which user and which goal an operation is about: fresh users, or users that are held, or goals that they lack.
+pub(crate) fn about(mark: &str, work: usize, i: usize, around: usize) -> (String, String) {
+    match work {
+        0 => (format!("{mark}-{i}"), "goal-0".into()),
+        1 => (format!("{mark}-{}", i % around), "goal-0".into()),
+        _ => (format!("{mark}-{}", i % around), format!("goal-{}", i / around)),
+    }
+}
+
+impl Ours {
+    pub(crate) async fn open(url: &str, around: usize) -> stayput::Result<Self> {
+        Ok(Self { store: stayput::open(url).await?, around })
+    }
+    /// Claims for everybody who is read: the first hundred have many campaigns. Tells what is held of the first campaign.
+    pub(crate) async fn prepare(&self) -> stayput::Result<Vec<Entry>> {
+        let mut offers: Vec<Offer> = Vec::new();
+        for user in 0..USERS {
+            for campaign in 0..if user < 100 { BATCH } else { 1 } {
+                offers.push(offer(key(&format!("user-{user}"), campaign)?, "goal-0")?);
+            }
+        }
+        let mut held = Vec::with_capacity(USERS);
+        for offers in offers.chunks(500) {
+            for (offer, claimed) in offers.iter().zip(self.store.claim(offers).await?) {
+                if let (Some(assignment), "campaign-0") = (claimed.held, offer.key.campaign()) {
+                    held.push(Entry { key: offer.key.clone(), assignment });
+                }
+            }
+        }
+        Ok(held)
+    }
+    pub(crate) fn get(&self) -> Side {
+        let store = self.store.clone();
+        Side::new(move |i| {
+            let store = store.clone();
+            async move {
+                store.get_one(&key(&format!("user-{}", i % USERS), 0)?).await?.ok_or("held")?;
+                Ok(())
+            }
+        })
+    }
+    pub(crate) fn claim(&self, mark: String, work: usize) -> Side {
+        let (store, around) = (self.store.clone(), self.around);
+        Side::new(move |i| {
+            let (store, (user, goal)) = (store.clone(), about(&mark, work, i, around));
+            async move {
+                store.claim_one(&offer(key(&user, 0)?, &goal)?).await?.held.ok_or("held")?;
+                Ok(())
+            }
+        })
+    }
+    /// Fifty campaigns of one user, or one campaign of fifty users.
+    pub(crate) fn batch(&self, mixed: bool) -> Side {
+        let store = self.store.clone();
+        Side::new(move |i| {
+            let store = store.clone();
+            async move {
+                let key = |at| match mixed {
+                    true => key(&format!("user-{}", (i * 7 + at) % USERS), 0),
+                    false => key(&format!("user-{}", i % 100), at),
+                };
+                let keys: stayput::Result<Vec<_>> = (0..BATCH).map(key).collect();
+                let held = store.get(&keys?).await?;
+                if held.iter().all(Option::is_some) { Ok(()) } else { Err("held".into()) }
+            }
+        })
+    }
+    /// Claims that are not the first of their user need somebody there, on both sides.
+    pub(crate) async fn users_for(&self, work: usize, sides: [&Side; 2]) -> Done {
+        for side in sides.into_iter().filter(|_| work > 0) {
+            side.prepare(self.around).await?;
+        }
+        Ok(())
+    }
+}
