@@ -7,6 +7,7 @@ use crate::{
 };
 use stayput::{
     Changes, Clock, Feed, Key, Kind, Result, ScanStore, Scope, Stack, StackOptions, SystemClock,
+    backends::MemcachedLosses,
     layers::{Announced, Gate, NearCache, ShadowStats, SpoolQueue},
     stack,
 };
@@ -58,6 +59,10 @@ impl App {
     /// Tells in the metrics what happens between the store and the one behind it.
     pub fn watch_shadow(&self, shadow: Arc<ShadowStats>) {
         self.metrics.watch_shadow(shadow);
+    }
+    /// Tells in the metrics what the nodes of Memcached lose.
+    pub fn watch_losses(&self, losses: MemcachedLosses) {
+        self.metrics.watch_losses(losses);
     }
     /// Whether the store answers now: asks it for a key that is never there.
     pub async fn probe(&self) -> Result<()> {

@@ -5,7 +5,7 @@
 use crate::config::Config;
 use stayput::{
     Assignment, AssignmentStore, BoxFuture, Change, Changes, Claimed, Cursor, Entry, Error, ErrorKind, Feed, Key,
-    Offer, Page, Result, ScanStore, Scope, User, open_followed,
+    Offer, Page, Result, ScanStore, Scope, User, backends::MemcachedLosses, open_observed,
 };
 use std::{
     fmt,
@@ -21,6 +21,8 @@ pub struct Opened {
     pub store: Arc<dyn ScanStore>,
     /// What others change there, if it pushes that.
     pub changes: Option<Changes>,
+    /// What it loses, if it is Memcached and there.
+    pub losses: Option<MemcachedLosses>,
     /// Whether it is not there yet: then nobody knows what it will push.
     pub is_late: bool,
 }
@@ -29,14 +31,14 @@ pub struct Opened {
 /// meanwhile, and a machine that starts during an outage can take them.
 pub async fn open(config: &Config) -> Result<Opened> {
     let url = config.place.store.reveal();
-    match open_followed(url).await {
-        Ok((store, changes)) => Ok(Opened { store, changes, is_late: false }),
+    match open_observed(url).await {
+        Ok(Observed { store, changes, losses, .. }) => Ok(Opened { store, changes, losses, is_late: false }),
         Err(error) if error.is_transient() && config.outages.spool.is_some() => {
             tracing::warn!("the store cannot be reached; claims are spooled until it can: {error}");
             let feed = Feed::default();
             let late = Arc::new(Late { store: OnceLock::new(), why: Mutex::new(error) });
             tokio::spawn(reach(Arc::downgrade(&late), url.to_owned(), feed.clone(), config.outages.breaker_pause));
-            Ok(Opened { store: late, changes: Some(feed.listen()), is_late: true })
+            Ok(Opened { store: late, changes: Some(feed.listen()), losses: None, is_late: true })
         }
         Err(error) => Err(error),
     }
@@ -55,8 +57,8 @@ async fn reach(late: Weak<Late>, url: String, feed: Feed, pause: Duration) {
         if late.strong_count() == 0 {
             return;
         }
-        match open_followed(&url).await {
-            Ok((store, changes)) => {
+        match open_observed(&url).await {
+            Ok(Observed { store, changes, .. }) => {
                 let Some(late) = late.upgrade() else { return };
                 tracing::info!("the store has been reached");
                 // Only this task sets it.

@@ -59,6 +59,9 @@ async fn serve(mut config: Config, mut settings: Settings, logs: Logs) -> Result
     if opened.is_late {
         app = app.announcing(); // it may turn out to push nothing; what is told twice is forgotten twice
     }
+    if let Some(losses) = opened.losses {
+        app.watch_losses(losses);
+    }
     if let Some(shadow) = shadow {
         app.watch_shadow(shadow);
     }

@@ -1,7 +1,7 @@
 //! What `/metrics` tells. Counting costs a few relaxed additions: nothing is locked, looked up or allocated.
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use stayput::layers::{Gate, Meter, NearCacheMeter, NearCacheStats, Operation, ShadowStats, SpoolQueue};
-use stayput::{Claimed, ErrorKind, Outcome};
+use stayput::{Claimed, ErrorKind, Outcome, backends::MemcachedLosses};
 use std::{
     sync::{
         Arc, OnceLock,
@@ -39,6 +39,7 @@ pub(crate) struct Metrics {
     layers: OnceLock<(Arc<Gate>, Option<Arc<SpoolQueue>>)>,
     cache: OnceLock<NearCacheMeter>,
     shadow: OnceLock<Arc<ShadowStats>>,
+    losses: OnceLock<MemcachedLosses>,
 }
 
 /// What there was too much of.
@@ -84,6 +85,7 @@ impl Metrics {
             layers: OnceLock::new(),
             cache: OnceLock::new(),
             shadow: OnceLock::new(),
+            losses: OnceLock::new(),
         }
     }
     /// Tells of these layers too.
@@ -116,6 +118,10 @@ impl Metrics {
     /// Tells of the store behind the store too.
     pub(crate) fn watch_shadow(&self, shadow: Arc<ShadowStats>) {
         self.shadow.get_or_init(|| shadow);
+    }
+    /// Tells of what Memcached loses too.
+    pub(crate) fn watch_losses(&self, losses: MemcachedLosses) {
+        self.losses.get_or_init(|| losses);
     }
     /// Tells of `cache` too, which counts itself.
     pub(crate) fn watch_cache(&self, cache: NearCacheMeter) {

@@ -16,7 +16,7 @@ mod stayput;
 #[cfg(feature = "file")]
 pub use file::{Compacted, File, FileFacts, FileOptions, FileStats};
 #[cfg(feature = "memcached")]
-pub use memcached::Memcached;
+pub use memcached::{Memcached, MemcachedLosses};
 pub use memory::Memory;
 #[cfg(feature = "mongodb")]
 pub use mongodb::Mongodb;

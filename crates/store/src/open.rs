@@ -1,6 +1,4 @@
 //! A store from one URL: `scheme:place?option=value&…`.
-#[cfg(feature = "memcached")]
-use crate::backends::Memcached;
 #[cfg(feature = "mongodb")]
 use crate::backends::Mongodb;
 #[cfg(feature = "postgres")]
@@ -11,6 +9,8 @@ use crate::backends::Redis;
 use crate::backends::Stayput;
 #[cfg(feature = "file")]
 use crate::backends::{File, FileOptions};
+#[cfg(feature = "memcached")]
+use crate::backends::{Memcached, MemcachedLosses};
 use crate::{Error, Result, ScanStore, backends::Memory, layers::Retention};
 use percent_encoding::percent_decode_str;
 use std::{fmt, sync::Arc, time::Duration};
@@ -69,9 +69,37 @@ pub async fn open_followed(url: &str) -> Result<(Arc<dyn ScanStore>, Option<crat
     Ok((opened.store, (opened.follow)()))
 }
 
+/// A store, and what is to be heard of it besides answers.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Observed {
+    /// The store.
+    pub store: Arc<dyn ScanStore>,
+    /// What others change there from now on, if the store pushes that.
+    #[cfg(feature = "changes")]
+    pub changes: Option<crate::Changes>,
+    /// What it loses, if it is Memcached.
+    #[cfg(feature = "memcached")]
+    pub losses: Option<MemcachedLosses>,
+}
+
+/// Opens the store at `url`, with everything that is to be heard of it.
+pub async fn open_observed(url: &str) -> Result<Observed> {
+    let opened = opened(url).await?;
+    Ok(Observed {
+        store: opened.store,
+        #[cfg(feature = "changes")]
+        changes: (opened.follow)(),
+        #[cfg(feature = "memcached")]
+        losses: opened.losses,
+    })
+}
+
 /// A store, and how to hear of changes.
 struct Opened {
     store: Arc<dyn ScanStore>,
+    #[cfg(feature = "memcached")]
+    losses: Option<MemcachedLosses>,
     #[cfg(feature = "changes")]
     follow: Box<dyn FnOnce() -> Option<crate::Changes> + Send>,
 }
@@ -79,8 +107,13 @@ struct Opened {
 impl Opened {
     /// A store that pushes nothing.
     fn silent(store: impl ScanStore) -> Self {
+        Self::of(Arc::new(store))
+    }
+    fn of(store: Arc<dyn ScanStore>) -> Self {
         Self {
-            store: Arc::new(store),
+            store,
+            #[cfg(feature = "memcached")]
+            losses: None,
             #[cfg(feature = "changes")]
             follow: Box::new(|| None),
         }
@@ -89,7 +122,8 @@ impl Opened {
     #[cfg(any(feature = "redis", feature = "stayput"))]
     fn pushing<S: ScanStore>(store: S, follow: fn(&S) -> Option<crate::Changes>) -> Self {
         let store = Arc::new(store);
-        Self { store: store.clone(), follow: Box::new(move || follow(&store)) }
+        let opened = Self::of(store.clone());
+        Self { follow: Box::new(move || follow(&store)), ..opened }
     }
 }
 
@@ -119,7 +153,10 @@ async fn opened(url: &str) -> Result<Opened> {
         #[cfg(feature = "file")]
         "file" => Opened::silent(open_file(url)?),
         #[cfg(feature = "memcached")]
-        "memcached" => Opened::silent(Memcached::open(url).await?),
+        "memcached" => {
+            let store = Memcached::open(url).await?;
+            Opened { losses: Some(store.losses()), ..Opened::silent(store) }
+        }
         #[cfg(feature = "mongodb")]
         "mongodb" | "mongodb+srv" => Opened::silent(Mongodb::open(url).await?),
         #[cfg(feature = "postgres")]

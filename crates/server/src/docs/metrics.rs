@@ -23,6 +23,8 @@ What to watch:
   and how full the spool is. At 1 claims are refused.
 - `stayput_spool_dead_letters > 0`: claims that can never be stored; `stayput spool` shows them.
 - `histogram_quantile(0.99, rate(stayput_store_seconds_bucket{operation=\"get\"}[5m]))`: what a decision waits for.
+- `increase(stayput_memcached_evicted_total[1h])`, `increase(stayput_memcached_restarts_total[1h])`: users who lost their
+  assignment. Nodes need more memory (`-m`), or experiments another store.
 - `rate(stayput_refused_total[5m])`: a limit is too low, or a client asks too much.
 - `rate(stayput_goals_dropped_total[5m])`: a client invents goals; 1000 of one user and campaign are kept.
 ";

@@ -3,10 +3,10 @@ use super::{
     Closed, Described, Metrics, OUTCOMES, RESULTS, Refused, Shape,
     describe::{
         ACCEPTED, ANONYMOUS, BREAKER, BUILD, CACHE, CACHE_BYTES, CACHE_READS, CACHE_USERS, CLAIMS, CLOSED, CONNECTIONS,
-        DESCRIPTORS, DROPPED_GOALS, EVICTIONS, IN_FLIGHT, INVALIDATIONS, LOST_RACES, MEMORY, MOST_DESCRIPTORS,
-        NEW_GOALS, OPENED, OUTDATED, REFUSED, REPLAYED, REQUESTS, SHADOW_ASKED, SHADOW_CARRIED, SHADOW_DIFFERENCES,
-        SHADOW_MISSED, SPOOL_BYTES, SPOOL_DEAD, SPOOL_LIMIT, SPOOL_OLDEST, SPOOL_REFUSED, SPOOL_WAITING, SPOOLED,
-        STORE,
+        DESCRIPTORS, DROPPED_GOALS, EVICTIONS, IN_FLIGHT, INVALIDATIONS, LOST_RACES, MEMCACHED_EVICTED,
+        MEMCACHED_RESTARTS, MEMCACHED_UNREAD, MEMORY, MOST_DESCRIPTORS, NEW_GOALS, OPENED, OUTDATED, REFUSED, REPLAYED,
+        REQUESTS, SHADOW_ASKED, SHADOW_CARRIED, SHADOW_DIFFERENCES, SHADOW_MISSED, SPOOL_BYTES, SPOOL_DEAD,
+        SPOOL_LIMIT, SPOOL_OLDEST, SPOOL_REFUSED, SPOOL_WAITING, SPOOLED, STORE,
     },
     process,
 };
@@ -53,6 +53,11 @@ impl Collector for Collected {
         }
         if let Some(shadow) = it.shadow.get() {
             self.shadow(to, shadow)?;
+        }
+        if let Some(losses) = it.losses.get() {
+            counter(to, &MEMCACHED_EVICTED, &losses.evicted().into())?;
+            counter(to, &MEMCACHED_UNREAD, &losses.unread().into())?;
+            counter(to, &MEMCACHED_RESTARTS, &losses.restarts().into())?;
         }
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         begun(to, &BUILD)?.encode_family(&version)?.encode_gauge(&1_i64)?;

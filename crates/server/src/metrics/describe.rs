@@ -134,6 +134,16 @@ pub(super) const SHADOW_MISSED: Described = counter(
     &[],
     "Claims that the store behind did not take: going back to it would lose them.",
 );
+pub(super) const MEMCACHED_EVICTED: Described = counter(
+    "stayput_memcached_evicted",
+    &[],
+    "Values that Memcached threw away for want of memory, ours or not: whose assignment is gone is assigned anew. Nodes are \
+     asked every ten seconds; this and what follows only with Memcached.",
+);
+pub(super) const MEMCACHED_UNREAD: Described =
+    counter("stayput_memcached_evicted_unread", &[], "Those of them that nobody had read since they were stored.");
+pub(super) const MEMCACHED_RESTARTS: Described =
+    counter("stayput_memcached_restarts", &[], "How often a node came back empty: everything on it was lost.");
 pub(super) const BUILD: Described = gauge("stayput_build", &["version"], "Always 1; the label tells the version.");
 pub(super) const MEMORY: Described =
     gauge("process_resident_memory_bytes", &[], "Memory of this process, mapped files included.");
@@ -144,7 +154,7 @@ pub(super) const MOST_DESCRIPTORS: Described =
     gauge("process_max_fds", &[], "File descriptors that this process may use.");
 
 /// All of them, in the order in which they are told.
-pub(crate) const DESCRIBED: [Described; 37] = [
+pub(crate) const DESCRIBED: [Described; 40] = [
     REQUESTS,
     IN_FLIGHT,
     CONNECTIONS,
@@ -177,6 +187,9 @@ pub(crate) const DESCRIBED: [Described; 37] = [
     SHADOW_CARRIED,
     SHADOW_DIFFERENCES,
     SHADOW_MISSED,
+    MEMCACHED_EVICTED,
+    MEMCACHED_UNREAD,
+    MEMCACHED_RESTARTS,
     BUILD,
     MEMORY,
     ANONYMOUS,

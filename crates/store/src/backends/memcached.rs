@@ -3,7 +3,7 @@
 //! Memcached is a cache: when its memory is full it throws away what was not asked for lately, and a restart empties it. A
 //! user whose assignment is gone is assigned anew: if the campaign has changed since, to another variation, and goals that
 //! were counted count again. That costs an experiment its meaning little by little and unseen, so the store opens only if
-//! the URL accepts it, and then counts: evictions are watched, logged, and told by [`Memcached::evicted`].
+//! the URL accepts it, and then counts: evictions are watched, logged, and told by [`Memcached::losses`].
 //!
 //! | event | what is lost |
 //! |---|---|
@@ -41,6 +41,7 @@ use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
 use node::Node;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::time;
+pub use watch::MemcachedLosses;
 use watch::Watch;
 use wire::{Answer, Ask, Found, Instead};
 
@@ -91,10 +92,14 @@ impl Memcached {
         let watch = Watch::start(&nodes).await;
         Ok(Self { nodes, watch, queues: Queues::default(), prefix, timeout })
     }
-    /// How many values the nodes have thrown away for want of memory since this store was opened, ours or not. They are
-    /// asked now; every half minute they are asked anyway, and losses are logged.
+    /// What the nodes have lost since this store was opened, to look at whenever one likes. Losses are logged, too.
+    pub fn losses(&self) -> MemcachedLosses {
+        self.watch.losses().clone()
+    }
+    /// How many values the nodes have thrown away since this store was opened; they are asked now.
     pub async fn evicted(&self) -> u64 {
-        self.watch.look().await
+        self.watch.look().await;
+        self.watch.losses().evicted()
     }
 
     fn bounded<'a, T: 'a>(&'a self, work: impl Future<Output = Result<T>> + Send + 'a) -> BoxFuture<'a, Result<T>> {

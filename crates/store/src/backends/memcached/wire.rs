@@ -44,8 +44,7 @@ pub(super) enum Ask {
         instead: Instead,
     },
     Delete(String),
-    /// How many values were thrown away for want of memory, and for how many seconds the node has been up.
-    Evictions,
+    Stats,
     /// Whether it speaks the meta protocol: 1.6 and later do.
     Hello,
 }
@@ -55,7 +54,20 @@ pub(super) enum Ask {
 pub(super) enum Answer {
     Found(Vec<Option<Found>>),
     Done(bool),
-    Evictions { evictions: u64, uptime: u64 },
+    Stats(Stats),
+}
+
+/// What a node says of itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Stats {
+    /// Values thrown away for want of memory.
+    pub(super) evictions: u64,
+    /// Those of them that nobody had read.
+    pub(super) unread: u64,
+    /// For how many seconds it has been up.
+    pub(super) uptime: u64,
+    /// Its process; in a container often the same for ever.
+    pub(super) process: u64,
 }
 
 impl Wire {
@@ -64,7 +76,7 @@ impl Wire {
             Ask::Get(names) => self.get(names).await.map(Answer::Found),
             Ask::Set { name, value, ends, instead } => self.set(name, value, *ends, *instead).await.map(Answer::Done),
             Ask::Delete(name) => self.delete(name).await.map(Answer::Done),
-            Ask::Evictions => self.stats().await,
+            Ask::Stats => self.stats().await.map(Answer::Stats),
             Ask::Hello => self.speaks_meta().await.map(Answer::Done),
         }
     }
@@ -111,17 +123,19 @@ impl Wire {
             _ => Err(failure::answered(&answer)),
         }
     }
-    async fn stats(&mut self) -> Result<Answer, Trouble> {
+    async fn stats(&mut self) -> Result<Stats, Trouble> {
         self.send(&[b"stats\r\n"]).await?;
-        let (mut evictions, mut uptime) = (0, 0);
+        let mut stats = Stats::default();
         loop {
             let answer = self.line().await?;
             let mut words = answer.split(' ');
             let number = |word: Option<&str>| word.and_then(|word| word.parse().ok()).unwrap_or(0);
             match (words.next(), words.next()) {
-                (Some("END"), _) => return Ok(Answer::Evictions { evictions, uptime }),
-                (Some("STAT"), Some("evictions")) => evictions = number(words.next()),
-                (Some("STAT"), Some("uptime")) => uptime = number(words.next()),
+                (Some("END"), _) => return Ok(stats),
+                (Some("STAT"), Some("evictions")) => stats.evictions = number(words.next()),
+                (Some("STAT"), Some("evicted_unfetched")) => stats.unread = number(words.next()),
+                (Some("STAT"), Some("pid")) => stats.process = number(words.next()),
+                (Some("STAT"), Some("uptime")) => stats.uptime = number(words.next()),
                 (Some("STAT"), _) => {}
                 _ => return Err(failure::answered(&answer)),
             }
