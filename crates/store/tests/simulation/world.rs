@@ -296,6 +296,10 @@ impl World {
                     book.wrong(format!("{} was spooled and has vanished", said(&spooled.offer)));
                 }
                 for later in promises.spooled.iter().filter(|later| !gone && later.begun > spooled.told) {
+                    // What arrives may be an earlier attempt, which nobody could call back when the other one was kept.
+                    if self.is_late && book.repeats(later.offer.claim) > 1 {
+                        continue;
+                    }
                     let one = book.arrivals(claim).first().copied();
                     let other = book.arrivals(later.offer.claim).iter().copied().find(|tick| *tick > later.begun);
                     if later.offer.key == spooled.offer.key && one.zip(other).is_some_and(|(one, other)| one > other) {
