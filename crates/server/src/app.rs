@@ -89,6 +89,9 @@ impl App {
     fn pass_on(&self, mut changes: Changes) {
         let (feed, cache) = (self.changes.clone(), self.near_cache.clone());
         tokio::spawn(async move {
+            if cache.is_none() {
+                feed.listened().await; // following may cost the store's writers something
+            }
             while let Some(change) = changes.next().await {
                 if let Some(cache) = &cache {
                     cache.hear(&change);

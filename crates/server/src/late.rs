@@ -5,7 +5,7 @@
 use crate::config::Config;
 use stayput::{
     Assignment, AssignmentStore, BoxFuture, Change, Changes, Claimed, Cursor, Entry, Error, ErrorKind, Feed, Key,
-    Offer, Page, Result, ScanStore, Scope, User, backends::MemcachedLosses, open_observed,
+    Observed, Offer, Page, Result, ScanStore, Scope, User, backends::MemcachedLosses, open_observed,
 };
 use std::{
     fmt,

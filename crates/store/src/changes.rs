@@ -3,17 +3,23 @@
 //! [`open_followed`](crate::open_followed) asks a store for them. Where nothing is pushed, a copy is as good as it is
 //! young.
 use crate::User;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
-use tokio::sync::broadcast::{self, error::RecvError};
-#[cfg(any(feature = "redis", feature = "stayput"))]
+use tokio::sync::{
+    Notify,
+    broadcast::{self, error::RecvError},
+};
+#[cfg(any(feature = "postgres", feature = "redis", feature = "stayput"))]
 use {crate::Result, std::time::Duration, tokio::time::sleep};
 
 /// How many changes may wait for a listener; one who falls behind is told [`Change::Everything`].
 const WAITING: usize = 4_096;
-#[cfg(any(feature = "redis", feature = "stayput"))]
+#[cfg(any(feature = "postgres", feature = "redis", feature = "stayput"))]
 /// After a connection was lost, the first wait, and the longest.
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
 
@@ -26,14 +32,19 @@ pub enum Change {
     Everything,
 }
 
-/// What one listener hears. The connection behind ends with its last listener.
-#[derive(Debug)]
-pub struct Changes(broadcast::Receiver<Change>);
+/// What one listener hears. The connection behind begins when the first change is waited for: a server may have to do
+/// more for its writers while somebody listens. It ends with its last listener.
+pub struct Changes {
+    receiver: broadcast::Receiver<Change>,
+    start: Option<Box<dyn FnOnce() + Send + Sync>>,
+}
 
 /// Tells all listeners.
 #[derive(Clone, Debug)]
 pub struct Feed {
     sender: broadcast::Sender<Change>,
+    /// Somebody has begun to listen.
+    heard: Arc<Notify>,
     /// Whether anything was told since somebody last looked.
     told: Arc<AtomicBool>,
 }
@@ -41,7 +52,10 @@ pub struct Feed {
 impl Changes {
     /// The next one; none when nothing more will come.
     pub async fn next(&mut self) -> Option<Change> {
-        match self.0.recv().await {
+        if let Some(start) = self.start.take() {
+            start();
+        }
+        match self.receiver.recv().await {
             Ok(change) => Some(change),
             Err(RecvError::Lagged(_)) => Some(Change::Everything),
             Err(RecvError::Closed) => None,
@@ -49,16 +63,30 @@ impl Changes {
     }
 }
 
+impl fmt::Debug for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Changes").field(&self.receiver).finish()
+    }
+}
+
 impl Default for Feed {
     fn default() -> Self {
-        Self { sender: broadcast::Sender::new(WAITING), told: Arc::default() }
+        Self { sender: broadcast::Sender::new(WAITING), heard: Arc::default(), told: Arc::default() }
     }
 }
 
 impl Feed {
     /// Another listener, from now on.
     pub fn listen(&self) -> Changes {
-        Changes(self.sender.subscribe())
+        let receiver = self.sender.subscribe();
+        self.heard.notify_one();
+        Changes { receiver, start: None }
+    }
+    /// Returns once somebody listens. Only one may wait for this at a time.
+    pub async fn listened(&self) {
+        while self.sender.receiver_count() == 0 {
+            self.heard.notified().await;
+        }
     }
     /// Tells `change` to whoever listens.
     pub fn tell(&self, change: Change) {
@@ -70,36 +98,43 @@ impl Feed {
 
 /// Listens by `attempt`, which connects, tells [`Change::Everything`] as soon as nothing can be missed any more, and
 /// then every change until the connection is lost. Then anything may have changed, and it begins anew.
-#[cfg(any(feature = "redis", feature = "stayput"))]
-pub(crate) fn follow<F>(attempt: impl Fn(Feed) -> F + Send + 'static) -> Changes
+#[cfg(any(feature = "postgres", feature = "redis", feature = "stayput"))]
+pub(crate) fn follow<F>(attempt: impl Fn(Feed) -> F + Send + Sync + 'static) -> Changes
 where
-    F: Future<Output = Result<()>> + Send,
+    F: Future<Output = Result<()>> + Send + 'static,
 {
     let feed = Feed::default();
     let changes = feed.listen();
-    tokio::spawn(async move {
-        let [first, longest] = PAUSES;
-        let mut pause = first;
-        loop {
-            let lost = tokio::select! {
-                () = feed.sender.closed() => return,
-                lost = attempt(feed.clone()) => lost,
-            };
-            let why = lost.err().map_or_else(|| "the connection was closed".to_owned(), |error| error.to_string());
-            match feed.told.swap(false, Ordering::Relaxed) {
-                true => {
-                    tracing::warn!("changes are not followed for now: {why}");
-                    feed.tell(Change::Everything);
-                    feed.told.store(false, Ordering::Relaxed);
-                    pause = first;
-                }
-                false => {
-                    tracing::debug!("changes are still not followed: {why}");
-                    pause = (2 * pause).min(longest);
-                }
+    Changes { start: Some(Box::new(move || drop(tokio::spawn(keep_following(attempt, feed))))), ..changes }
+}
+
+#[cfg(any(feature = "postgres", feature = "redis", feature = "stayput"))]
+async fn keep_following<F>(attempt: impl Fn(Feed) -> F, feed: Feed)
+where
+    F: Future<Output = Result<()>> + Send,
+{
+    let [first, longest] = PAUSES;
+    let (mut pause, mut is_known) = (first, false);
+    loop {
+        let lost = tokio::select! {
+            () = feed.sender.closed() => return,
+            lost = attempt(feed.clone()) => lost,
+        };
+        let why = lost.err().map_or_else(|| "the connection was closed".to_owned(), |error| error.to_string());
+        match feed.told.swap(false, Ordering::Relaxed) {
+            true => {
+                tracing::warn!("changes are not followed for now: {why}");
+                feed.tell(Change::Everything);
+                feed.told.store(false, Ordering::Relaxed);
+                pause = first;
             }
-            sleep(pause).await;
+            false if is_known => {
+                tracing::debug!("changes are still not followed: {why}");
+                pause = (2 * pause).min(longest);
+            }
+            false => tracing::warn!("changes cannot be followed: {why}"),
         }
-    });
-    changes
+        is_known = true;
+        sleep(pause).await;
+    }
 }

@@ -119,7 +119,7 @@ impl Opened {
         }
     }
     /// A store that pushes what `follow` hears.
-    #[cfg(any(feature = "redis", feature = "stayput"))]
+    #[cfg(any(feature = "postgres", feature = "redis", feature = "stayput"))]
     fn pushing<S: ScanStore>(store: S, follow: fn(&S) -> Option<crate::Changes>) -> Self {
         let store = Arc::new(store);
         let opened = Self::of(store.clone());
@@ -160,7 +160,7 @@ async fn opened(url: &str) -> Result<Opened> {
         #[cfg(feature = "mongodb")]
         "mongodb" | "mongodb+srv" => Opened::silent(Mongodb::open(url).await?),
         #[cfg(feature = "postgres")]
-        "postgres" | "postgresql" => Opened::silent(Postgres::open(url).await?),
+        "postgres" | "postgresql" => Opened::pushing(Postgres::open(url).await?, Postgres::changes),
         #[cfg(feature = "redis")]
         "redis" | "rediss" | "redis+cluster" | "rediss+cluster" | "redis+sentinel" | "rediss+sentinel" => {
             Opened::pushing(Redis::open(url, retention.is_some()).await?, Redis::changes)

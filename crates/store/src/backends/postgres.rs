@@ -31,12 +31,14 @@
 //! | `connect` | how long it may take to make a connection; 2s |
 //! | `purge` | how often expired rows are looked for, or `off`; 60s |
 //! | `pooler` | `transaction` for PgBouncer and the like: nothing is prepared and nothing is set in a session. Found out by itself, if the pooler refuses or ignores what a session is told |
+//! | `listen` | where changes are followed for near caches: the URL of the server itself where a pooler stands in between, with `%26` for an `&` in it; or `off` |
 //! | `sslmode`, `sslrootcert`, `sslcert`, `sslkey` | as in libpq: `disable`, `prefer` (unless something is said), `require`, `verify-ca`, `verify-full` |
 //! | `host`, `port`, `user`, `password`, `dbname`, `application_name`, `target_session_attrs`, … | as in libpq |
 mod address;
 mod cancel;
 mod claim;
 mod failure;
+mod follow;
 mod pool;
 mod purge;
 mod row;
@@ -45,13 +47,14 @@ mod sql;
 mod tls;
 
 use crate::{
-    Assignment, AssignmentStore, BoxFuture, Claimed, Cursor, Entry, Key, Offer, Page, Result, ScanStore, Scope,
-    StoreUrl, Unreadable, User, distinct, queues::Queues,
+    Assignment, AssignmentStore, BoxFuture, Changes, Claimed, Cursor, Entry, Key, Offer, Page, Result, ScanStore,
+    Scope, StoreUrl, Unreadable, User, distinct, queues::Queues,
 };
-use address::Settings;
-use deadpool_postgres::tokio_postgres::{Row, SimpleQueryMessage};
+use address::{Listen, Settings};
+use deadpool_postgres::tokio_postgres::{Client, Row, SimpleQueryMessage};
 use pool::{Call, Pool};
 use row::{Columns, KeyColumns, Params};
+use schema::Schema;
 use sql::{Statement, Statements};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::time;
@@ -70,6 +73,15 @@ pub struct Postgres {
     pool: Arc<Pool>,
     statements: Statements,
     queues: Queues,
+    followed: Followed,
+}
+
+/// Where changes are followed, and in which schema.
+#[derive(Debug)]
+enum Followed {
+    Off,
+    Pooler,
+    At(Box<(Settings, Schema)>),
 }
 
 impl Postgres {
@@ -79,12 +91,34 @@ impl Postgres {
         let pooler = time::timeout(settings.connect + PREPARATION, prepare(&mut settings)).await;
         let pooler = pooler.map_err(|_| failure::unavailable("the tables could not be prepared in time"))??;
         let statements = Statements::of(&settings.schema);
+        let followed = match &settings.listen {
+            Listen::There(there) => Followed::At(Box::new((Settings::clone(there), settings.schema.clone()))),
+            Listen::Here if pooler => Followed::Pooler,
+            Listen::Here => Followed::At(Box::new((settings.clone(), settings.schema.clone()))),
+            Listen::Off => Followed::Off,
+        };
         let (purge, for_purge) = (settings.purge, Statements::of(&settings.schema).purge);
         let pool = Arc::new(Pool::new(settings, pooler)?);
         if let Some(every) = purge {
             purge::start(&pool, for_purge, every);
         }
-        Ok(Self { pool, statements, queues: Queues::default() })
+        Ok(Self { pool, statements, queues: Queues::default(), followed })
+    }
+
+    /// What anybody changes from now on; nothing if that is off, or a pooler stands in between and no `listen=URL` says
+    /// where the server is. While somebody listens, each row that is written is noted in a table besides.
+    pub fn changes(&self) -> Option<Changes> {
+        match &self.followed {
+            Followed::Off => None,
+            Followed::Pooler => {
+                tracing::warn!(
+                    "postgres: a pooler stands before the server, so what other processes change cannot be followed; \
+                     name the server itself with listen=URL"
+                );
+                None
+            }
+            Followed::At(place) => Some(follow::follow(place.0.clone(), place.1.clone())),
+        }
     }
 
     /// Runs `statement` once for each key, in the order of keys.
@@ -95,8 +129,15 @@ impl Postgres {
     }
 }
 
-/// Connects once; whether there is a pooler in between.
+/// Sees to the tables; whether there is a pooler in between.
 async fn prepare(settings: &mut Settings) -> Result<bool> {
+    let (mut client, pooler) = attach(settings).await?;
+    schema::prepare(&mut client, &settings.schema).await?;
+    Ok(pooler)
+}
+
+/// Connects once, in a session as `settings` want it; whether there is a pooler in between, which has none.
+async fn attach(settings: &mut Settings) -> Result<(Client, bool)> {
     let plain = settings.config.clone();
     if settings.pooler != Some(true) {
         let session = settings.session();
@@ -108,7 +149,7 @@ async fn prepare(settings: &mut Settings) -> Result<bool> {
     };
     let late = |_| failure::unavailable("no connection could be made in time; is the server there?");
     let mut pooler = settings.pooler == Some(true);
-    let mut client = match connect(settings.config.clone()).await.map_err(late)? {
+    let client = match connect(settings.config.clone()).await.map_err(late)? {
         Err(error) if settings.pooler.is_none() && failure::is_pooler(&error) => {
             pooler = true;
             connect(plain.clone()).await.map_err(late)?
@@ -127,8 +168,7 @@ async fn prepare(settings: &mut Settings) -> Result<bool> {
     if pooler {
         settings.config = plain;
     }
-    schema::prepare(&mut client, &settings.schema).await?;
-    Ok(pooler)
+    Ok((client, pooler))
 }
 
 #[deny(clippy::missing_trait_methods)]

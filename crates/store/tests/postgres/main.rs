@@ -5,11 +5,14 @@
 mod arbitrary;
 #[path = "../support/cases.rs"]
 mod cases;
+mod changes;
 mod columns;
 #[path = "../support/environment.rs"]
 mod environment;
 mod failover;
 mod faults;
+#[path = "../support/pushes.rs"]
+mod pushes;
 mod race;
 mod refused;
 mod restart;
@@ -43,9 +46,18 @@ const CASES: &[Case] = cases! {
         failover::a_replica_that_commits_wait_for_loses_nothing,
         failover::an_asynchronous_replica_loses_what_it_had_not_received,
         refused::too_many_connections_are_errors_that_pass,
+        changes::what_others_change_is_seen,
+        changes::what_hands_change_is_seen,
+        changes::what_commits_late_is_seen,
+        changes::nothing_is_noted_while_nobody_follows,
+        changes::a_lost_connection_makes_everything_outdated,
+        changes::a_silent_connection_makes_everything_outdated,
+        changes::changes_are_followed_again_after_a_restart,
+        changes::a_role_that_may_not_read_changes_claims_all_the_same,
     }
     POSTGRES_TLS {
         refused::certificates_count_as_sslmode_says,
+        changes::what_others_change_is_seen_with_tls,
     }
     PGBOUNCER {
         rule::random_offers_behind_pgbouncer_are_joined_by_the_rule,
@@ -53,6 +65,7 @@ const CASES: &[Case] = cases! {
         faults::a_cut_answer_behind_pgbouncer_is_found_out_by_a_repeat,
         faults::a_locked_row_behind_pgbouncer_stops_its_own_claims_only,
         schema::many_open_an_empty_database_behind_pgbouncer_at_once,
+        changes::a_pooler_cannot_be_followed_and_the_server_behind_it_can,
     }
 };
 

@@ -4,6 +4,8 @@ mod changes;
 mod differential;
 mod failover;
 mod faults;
+#[path = "../support/pushes.rs"]
+mod pushes;
 mod race;
 mod urls;
 

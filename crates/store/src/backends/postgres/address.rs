@@ -21,6 +21,16 @@ pub(super) struct Settings {
     pub(super) purge: Option<Duration>,
     /// `None`: found out when opening.
     pub(super) pooler: Option<bool>,
+    pub(super) listen: Listen,
+}
+
+/// Where changes are followed.
+#[derive(Clone)]
+pub(super) enum Listen {
+    Off,
+    /// Where everything else goes, if no pooler is there.
+    Here,
+    There(Box<Settings>),
 }
 
 /// What a URL may say, as an error lists it.
@@ -32,6 +42,7 @@ const OPTIONS: &[&str] = &[
     "connect",
     "purge",
     "pooler",
+    "listen",
     "sslmode",
     "sslrootcert",
     "sslcert",
@@ -87,6 +98,11 @@ impl Settings {
             Some(_) => return Err(Error::invalid("pooler", "pooler must be transaction, session or none")),
             None => None,
         };
+        let listen = match url.option("listen") {
+            None => Listen::Here,
+            Some(text) if text == "off" => Listen::Off,
+            Some(text) => Listen::There(Box::new(listener(&text)?)),
+        };
         let schema = Schema { name: url.option("schema").unwrap_or_else(|| "public".into()) };
         if schema.name.is_empty() || schema.name.len() > 63 || schema.name.contains('\0') {
             return Err(Error::invalid("schema", "schema must be 1 to 63 bytes"));
@@ -100,7 +116,7 @@ impl Settings {
         // A peer that vanished is noticed by whoever waits for it, at the latest when the operation's time is over.
         config.tcp_user_timeout(timeout).keepalives_idle(Duration::from_secs(30));
         config.keepalives_interval(Duration::from_secs(10)).keepalives_retries(3);
-        Ok(Self { config, tls, schema, connections, timeout, connect, purge, pooler })
+        Ok(Self { config, tls, schema, connections, timeout, connect, purge, pooler, listen })
     }
 
     /// What a session of our own is told; behind a pooler there is none.
@@ -117,6 +133,21 @@ impl Settings {
     /// and the connection lives on.
     pub(super) fn statement_timeout(&self) -> u128 {
         (self.timeout * 9 / 10).as_millis().clamp(1, 2_147_483_647)
+    }
+}
+
+/// Where `text`, a URL in a URL, says that there is no pooler.
+fn listener(text: &str) -> Result<Settings> {
+    let bad = |what: &str| {
+        let message = format!(
+            "listen must be off or the URL of the server itself, with %26 for an & in it and %25 for a %: {what}"
+        );
+        Error::invalid("listen", message)
+    };
+    let url = StoreUrl::parse(text).map_err(|error| bad(error.message()))?;
+    match url.scheme() {
+        "postgres" | "postgresql" => Settings::from_url(url).map_err(|error| bad(error.message())),
+        _ => Err(bad("it begins with postgres:")),
     }
 }
 

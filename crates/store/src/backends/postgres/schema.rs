@@ -44,6 +44,40 @@ const STEPS: &[Step] = &[
         sql: r#"CREATE INDEX stayput_assignments_expiry ON {schema}.stayput_assignments ("expiresAt")
             WHERE "expiresAt" IS NOT NULL"#,
     },
+    // What followers read (follow.rs says why): written by the trigger as its owner, so that whoever may write
+    // assignments needs no more privileges than before. A user that is NULL is everybody.
+    Step {
+        needs: 1,
+        sql: r#"CREATE UNLOGGED TABLE {schema}.stayput_changes (
+            xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(), scope text, "userId" text);
+        CREATE INDEX stayput_changes_xid ON {schema}.stayput_changes (xid);
+        CREATE FUNCTION {schema}.stayput_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $stayput$ BEGIN
+            IF pg_catalog.pg_try_advisory_xact_lock(
+                TG_RELID::pg_catalog.int4, pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.&) 63) THEN
+                RETURN NULL;
+            END IF;
+            IF TG_OP OPERATOR(pg_catalog.=) 'TRUNCATE' THEN
+                INSERT INTO {schema}.stayput_changes (scope, "userId") VALUES (NULL, NULL);
+            ELSIF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN
+                IF OLD."expiresAt" OPERATOR(pg_catalog.<=) pg_catalog.statement_timestamp() THEN
+                    RETURN NULL;
+                END IF;
+                INSERT INTO {schema}.stayput_changes (scope, "userId") VALUES (OLD.scope, OLD."userId");
+            ELSE
+                INSERT INTO {schema}.stayput_changes (scope, "userId") VALUES (NEW.scope, NEW."userId");
+                IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' THEN
+                    INSERT INTO {schema}.stayput_changes (scope, "userId") SELECT OLD.scope, OLD."userId"
+                        WHERE OLD.scope OPERATOR(pg_catalog.<>) NEW.scope
+                        OR OLD."userId" OPERATOR(pg_catalog.<>) NEW."userId";
+                END IF;
+            END IF;
+            RETURN NULL;
+        END $stayput$;
+        CREATE TRIGGER stayput_changed AFTER INSERT OR UPDATE OR DELETE ON {schema}.stayput_assignments
+            FOR EACH ROW EXECUTE FUNCTION {schema}.stayput_changed();
+        CREATE TRIGGER stayput_emptied AFTER TRUNCATE ON {schema}.stayput_assignments
+            FOR EACH STATEMENT EXECUTE FUNCTION {schema}.stayput_changed()"#,
+    },
 ];
 
 /// Where the tables are; printed, it is quoted.
@@ -168,7 +202,7 @@ fn text(row: &SimpleQueryRow, column: usize) -> Result<&str> {
 fn unexpected() -> Error {
     Error::new(ErrorKind::Refused, super::NAME, "the server does not answer as PostgreSQL does")
 }
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
