@@ -163,7 +163,7 @@ async fn opened(url: &str) -> Result<Opened> {
         "postgres" | "postgresql" => Opened::pushing(Postgres::open(url).await?, Postgres::changes),
         #[cfg(feature = "redis")]
         "redis" | "rediss" | "redis+cluster" | "rediss+cluster" | "redis+sentinel" | "rediss+sentinel" => {
-            Opened::pushing(Redis::open(url, retention.is_some()).await?, Redis::changes)
+            Opened::pushing(Redis::open(url, retention.is_some()).await?, |store| Some(store.changes()))
         }
         other => {
             let known: Vec<String> = SCHEMES.iter().map(|scheme| format!("{scheme}:")).collect();

@@ -19,12 +19,13 @@
 //!
 //! Commands that Stayput needs: EVALSHA, EVAL, HGET, HMGET, HGETALL, HSET, HDEL, HLEN, PERSIST, PTTL, PEXPIREAT, EXISTS,
 //! UNLINK, ZADD, ZREM, ZRANDMEMBER, ZLEXCOUNT, ZRANGEBYLEX, TIME, HELLO, at the start CONFIG GET or INFO,
-//! and for near caches CLIENT TRACKING and PING.
+//! and for near caches CLIENT TRACKING and PING, in a cluster CLUSTER SLOTS.
 mod checks;
 mod failure;
 mod follow;
 mod keys;
 mod link;
+mod masters;
 mod place;
 mod scan;
 mod script;
@@ -79,9 +80,8 @@ impl Redis {
         Ok(Self { place: Arc::new(place), link, keys, scripts, expires: AtomicBool::new(expires) })
     }
 
-    /// What anybody changes from now on; nothing yet if the servers are a cluster. Expiry and what the server throws
-    /// away to make room count as changes.
-    pub fn changes(&self) -> Option<Changes> {
+    /// What anybody changes from now on. Expiry and what the server throws away to make room count as changes.
+    pub fn changes(&self) -> Changes {
         follow::follow(&self.place, &self.keys)
     }
 

@@ -1,16 +1,17 @@
 //! News of changes: the server pushes the names of all keys of ours that anybody changes (RESP3, tracking in broadcast
 //! mode), on a connection of its own.
 //!
-//! Not yet from a cluster, where each node pushes what it holds, and nodes come and go.
+//! In a cluster each master does ([`masters`]).
 use super::{
     STORE,
     failure::{failed, not_connected},
     keys::Keys,
+    masters,
     place::{Place, Topology},
     target::Target,
 };
 use crate::{Change, Changes, Error, ErrorKind, Feed, Result, changes};
-use redis::{ProtocolVersion, PushInfo, PushKind, Value, aio::MultiplexedConnection, cmd};
+use redis::{Cmd, ProtocolVersion, PushInfo, PushKind, RedisResult, Value, aio::MultiplexedConnection, cmd};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::mpsc,
@@ -18,48 +19,70 @@ use tokio::{
 };
 
 /// How often the server has to show that it is there: a connection that died without a word pushes nothing.
-const BEAT: Duration = Duration::from_secs(1);
+pub(super) const BEAT: Duration = Duration::from_secs(1);
 
-/// Follows the servers of `place`; not if they are a cluster.
-pub(super) fn follow(place: &Arc<Place>, keys: &Keys) -> Option<Changes> {
-    if place.topology == Topology::Cluster {
-        return None;
-    }
+/// Follows the servers of `place`.
+pub(super) fn follow(place: &Arc<Place>, keys: &Keys) -> Changes {
     let (place, keys) = (place.clone(), keys.clone());
-    Some(changes::follow(move |feed| listen(place.clone(), keys.clone(), feed)))
+    changes::follow(move |feed| {
+        let (place, keys) = (place.clone(), keys.clone());
+        async move {
+            match place.topology {
+                Topology::Cluster => masters::listen(&place, &keys, feed).await,
+                _ => listen(&place, &keys, feed).await,
+            }
+        }
+    })
 }
 
-async fn listen(place: Arc<Place>, keys: Keys, feed: Feed) -> Result<()> {
+async fn listen(place: &Place, keys: &Keys, feed: Feed) -> Result<()> {
     let (sender, mut pushed) = mpsc::unbounded_channel();
-    let late = |_| Error::new(ErrorKind::Timeout, STORE, "the connection for changes took too long");
     let connect = async {
-        let mut target = Target::of(&place, ProtocolVersion::RESP3)?;
-        let mut connection = target.follow(place.connect, sender).await?;
-        let mut track = cmd("CLIENT");
-        track.arg("TRACKING").arg("ON").arg("BCAST").arg("PREFIX").arg(keys.all());
-        track.query_async::<()>(&mut connection).await?;
+        let mut connection = Target::of(place, ProtocolVersion::RESP3)?.follow(place.connect, sender).await?;
+        track(&mut connection, keys).await?;
         Ok(connection)
     };
-    let connected = timeout(4 * place.connect, connect).await.map_err(late)?;
-    let mut connection: MultiplexedConnection =
-        connected.map_err(|error| not_connected(&place.spelled(), place.connect, error))?;
+    let connected = timeout(4 * place.connect, connect).await.map_err(|_| too_long())?;
+    let mut connection = connected.map_err(|error| not_connected(&place.spelled(), place.connect, error))?;
     feed.tell(Change::Everything);
     let mut beat = interval(BEAT);
     loop {
         tokio::select! {
-            push = pushed.recv() => match push {
-                Some(PushInfo { kind: PushKind::Invalidate, data }) => tell(&keys, data, &feed),
-                Some(PushInfo { kind: PushKind::Disconnection, .. }) | None => return Ok(()),
-                Some(_) => {}
-            },
-            _ = beat.tick() => {
-                let ping = cmd("PING");
-                let answer = timeout(place.timeout, ping.query_async::<Value>(&mut connection)).await;
-                answer.map_err(|_| Error::new(ErrorKind::Timeout, STORE, "the connection for changes is silent"))?
-                    .map_err(failed)?;
+            push = pushed.recv() => {
+                if !hear(push, keys, &feed) {
+                    return Ok(());
+                }
             }
+            _ = beat.tick() => drop(ask(&mut connection, &cmd("PING"), place).await?),
         }
     }
+}
+
+/// Asks the server to push.
+pub(super) async fn track(connection: &mut MultiplexedConnection, keys: &Keys) -> RedisResult<()> {
+    let mut track = cmd("CLIENT");
+    track.arg("TRACKING").arg("ON").arg("BCAST").arg("PREFIX").arg(keys.all());
+    track.query_async(connection).await
+}
+
+/// Asks something on a connection for changes; silence is an error.
+pub(super) async fn ask(connection: &mut MultiplexedConnection, question: &Cmd, place: &Place) -> Result<Value> {
+    let answer = timeout(place.timeout, question.query_async::<Value>(connection)).await;
+    answer.map_err(|_| Error::new(ErrorKind::Timeout, STORE, "the connection for changes is silent"))?.map_err(failed)
+}
+
+pub(super) fn too_long() -> Error {
+    Error::new(ErrorKind::Timeout, STORE, "the connection for changes took too long")
+}
+
+/// Tells what was pushed; false when nothing more will come.
+pub(super) fn hear(push: Option<PushInfo>, keys: &Keys, feed: &Feed) -> bool {
+    match push {
+        Some(PushInfo { kind: PushKind::Invalidate, data }) => tell(keys, data, feed),
+        Some(PushInfo { kind: PushKind::Disconnection, .. }) | None => return false,
+        Some(_) => {}
+    }
+    true
 }
 
 /// An invalidation names keys, or nothing at all if the server threw everything away.

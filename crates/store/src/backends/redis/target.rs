@@ -31,7 +31,9 @@ impl Target {
         let certificates = place.tls.as_ref().map(Tls::certificates);
         match &place.topology {
             Topology::Alone => {
-                let Some(info) = infos(place, protocol, place.database)?.pop() else { return Err(no_host()) };
+                let Some(info) = infos(place, &place.hosts, protocol, place.database)?.pop() else {
+                    return Err(no_host());
+                };
                 let client = match certificates {
                     Some(certificates) => Client::build_with_tls(info, certificates)?,
                     None => Client::open(info)?,
@@ -39,7 +41,7 @@ impl Target {
                 Ok(Self::Alone(Box::new(client)))
             }
             Topology::Cluster => {
-                let mut builder = ClusterClientBuilder::new(infos(place, protocol, 0)?)
+                let mut builder = ClusterClientBuilder::new(infos(place, &place.hosts, protocol, 0)?)
                     .connection_timeout(place.connect)
                     .response_timeout(place.timeout)
                     .retries(4) // redirections count: one for a slot that moved, one for one that is on its way
@@ -78,7 +80,8 @@ impl Target {
             }
         }
     }
-    /// Connects for what the server pushes, which arrives at `sender`; there is no such connection to a cluster.
+    /// Connects for what the server pushes, which arrives at `sender`; to a cluster there is one for each
+    /// node ([`follow_node`]).
     pub(super) async fn follow(
         &mut self,
         connect: Duration,
@@ -110,7 +113,26 @@ impl Tls {
     }
 }
 
-fn infos(place: &Place, protocol: ProtocolVersion, database: i64) -> RedisResult<Vec<ConnectionInfo>> {
+/// Connects to one node of a cluster for what it pushes, which arrives at `sender`.
+pub(super) async fn follow_node(
+    place: &Place,
+    node: &(String, u16),
+    sender: UnboundedSender<PushInfo>,
+) -> RedisResult<MultiplexedConnection> {
+    let info = infos(place, std::slice::from_ref(node), ProtocolVersion::RESP3, 0)?.pop().ok_or_else(no_host)?;
+    let client = match place.tls.as_ref().map(Tls::certificates) {
+        Some(certificates) => Client::build_with_tls(info, certificates)?,
+        None => Client::open(info)?,
+    };
+    Target::Alone(Box::new(client)).follow(place.connect, sender).await
+}
+
+fn infos(
+    place: &Place,
+    hosts: &[(String, u16)],
+    protocol: ProtocolVersion,
+    database: i64,
+) -> RedisResult<Vec<ConnectionInfo>> {
     let mut settings = RedisConnectionInfo::default().set_db(database).set_protocol(protocol);
     let login = &place.login;
     if let Some(user) = &login.user {
@@ -123,7 +145,7 @@ fn infos(place: &Place, protocol: ProtocolVersion, database: i64) -> RedisResult
         let info = address(host, place.tls.is_some()).into_connection_info()?;
         Ok(info.set_redis_settings(settings.clone()))
     };
-    place.hosts.iter().map(info).collect()
+    hosts.iter().map(info).collect()
 }
 
 fn address((host, port): &(String, u16), is_tls: bool) -> ConnectionAddr {
