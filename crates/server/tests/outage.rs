@@ -1,5 +1,7 @@
-//! An outage on a real Redis under claims from two servers that share a spool: nothing acknowledged is lost, reads fail
-//! fast, and everything recovers without hands. One of the servers is killed in the middle.
+//! An outage of a real Redis, and of a real PostgreSQL, under claims from two servers that share a spool: nothing
+//! acknowledged is lost, reads fail fast, and everything recovers without hands. One of the servers is killed in the
+//! middle.
+use behind::{Behind, Postgres, Redis};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use live::Binary;
 use stayput::{
@@ -7,18 +9,18 @@ use stayput::{
 };
 use std::{
     collections::BTreeMap,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::SocketAddr,
     path::Path,
-    process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
-use tempfile::TempDir;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
+#[path = "support/behind.rs"]
+mod behind;
 #[path = "support/live.rs"]
 mod live;
 
@@ -33,16 +35,24 @@ const LONG: Drill = Drill { outage: Duration::from_secs(60), rate: 2_000 };
 const WRITERS: u64 = 64;
 
 fn main() {
-    let drill = || match Command::new("redis-server").arg("--version").output() {
-        Err(_) => Ok::<_, Failed>(Completion::ignored_with("redis-server is not installed")),
-        Ok(_) => {
+    let trials = vec![
+        trial("redis_killed_and_a_server_killed_meanwhile_lose_nothing_acknowledged", Redis::start),
+        trial("postgres_killed_and_a_server_killed_meanwhile_lose_nothing_acknowledged", Postgres::start),
+    ];
+    // One after the other: each wants the machine for itself.
+    libtest_mimic::run(&Arguments { test_threads: Some(1), ..Arguments::from_args() }, trials).exit();
+}
+
+fn trial<S: Behind>(name: &str, start: fn() -> Result<S, String>) -> Trial {
+    let drill = move || match start() {
+        Err(missing) => Ok::<_, Failed>(Completion::ignored_with(missing)),
+        Ok(store) => {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-            runtime.expect("threads").block_on(redis_is_killed(if long() { LONG } else { SHORT }));
+            runtime.expect("threads").block_on(is_killed(store, if long() { LONG } else { SHORT }));
             Ok(Completion::Completed)
         }
     };
-    let name = "redis_killed_and_a_server_killed_meanwhile_lose_nothing_acknowledged";
-    libtest_mimic::run(&Arguments::from_args(), vec![Trial::ignorable_test(name, drill)]).exit();
+    Trial::ignorable_test(name, drill)
 }
 
 #[derive(Default)]
@@ -55,11 +65,10 @@ struct Scene {
     reads: Mutex<Vec<Duration>>,
 }
 
-async fn redis_is_killed(drill: Drill) {
+async fn is_killed(mut behind: impl Behind, drill: Drill) {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut redis = Redis::start();
     let spool = folder.path().join("spool");
-    let mut servers = [0, 1].map(|_| Some(serve(&redis, &spool, None)));
+    let mut servers = [0, 1].map(|_| Some(serve(&behind, &spool, None)));
     let addresses = servers.each_ref().map(|server| server.as_ref().expect("it runs").address);
     let scene = Arc::new(Scene::default());
     let mut tasks = Vec::new();
@@ -71,7 +80,7 @@ async fn redis_is_killed(drill: Drill) {
         tasks.push(tokio::spawn(read(scene.clone(), client(address).await)));
     }
     sleep(Duration::from_secs(2)).await;
-    redis.kill();
+    behind.kill();
     sleep(drill.outage / 4).await;
     scene.dark.store(true, Relaxed);
     sleep(drill.outage / 4).await;
@@ -80,8 +89,8 @@ async fn redis_is_killed(drill: Drill) {
     scene.dark.store(false, Relaxed);
     let most = waiting(&servers[0]);
     let began = Instant::now();
-    redis.run();
-    servers[1] = Some(serve(&redis, &spool, Some(addresses[1])));
+    behind.run();
+    servers[1] = Some(serve(&behind, &spool, Some(addresses[1])));
     sleep(Duration::from_secs(2)).await;
     scene.over.store(true, Relaxed);
     for task in tasks {
@@ -113,15 +122,15 @@ async fn redis_is_killed(drill: Drill) {
     reads.sort();
     let p99 = reads.get(reads.len() * 99 / 100).copied().unwrap_or_default();
     println!(
-        "{} acknowledged ({outcomes:?}), none lost; {} failed; {most} waited, delivered {recovered:?} after Redis was \
-         started; {} reads with the breaker open, p99 {p99:?}",
+        "{} acknowledged ({outcomes:?}), none lost; {} failed; {most} waited, delivered {recovered:?} after the store \
+         was started; {} reads with the breaker open, p99 {p99:?}",
         acknowledged.len(),
         scene.refused.load(Relaxed),
         reads.len(),
     );
     assert!(outcomes.get("spooled").is_some_and(|spooled| *spooled > 100), "{outcomes:?}");
     assert!(most > 0 && !reads.is_empty());
-    // A read that waited for Redis would have waited for its timeout.
+    // A read that waited for the store would have waited for its timeout.
     assert!(p99 < Duration::from_secs(1), "with the breaker open reads fail at once, not after {p99:?}");
 }
 
@@ -149,7 +158,7 @@ async fn read(scene: Arc<Scene>, store: Arc<dyn ScanStore>) {
     while !scene.over.load(Relaxed) {
         let (began, dark) = (Instant::now(), scene.dark.load(Relaxed));
         let answer = store.get_one(&key).await;
-        // A probe waits for Redis, and a server that was killed does not answer at all.
+        // A probe waits for the store, and a server that was killed does not answer at all.
         if dark && answer.is_err_and(|error| error.message().contains("times in a row")) {
             scene.reads.lock().expect("no panic").push(began.elapsed());
         }
@@ -157,9 +166,9 @@ async fn read(scene: Arc<Scene>, store: Arc<dyn ScanStore>) {
     }
 }
 
-fn serve(redis: &Redis, spool: &Path, address: Option<SocketAddr>) -> Binary {
+fn serve(behind: &impl Behind, spool: &Path, address: Option<SocketAddr>) -> Binary {
     let listen = address.map_or_else(|| "127.0.0.1:0".into(), |address| address.to_string());
-    let url = format!("redis://{}?timeout=500ms&connect=200ms", redis.address);
+    let url = behind.url();
     let spool = spool.display().to_string();
     Binary::with(&["--store", &url, "--spool", &spool, "--listen", &listen, "--breaker-pause", "500ms"], &[])
 }
@@ -171,48 +180,6 @@ fn waiting(server: &Option<Binary>) -> u64 {
     let told = String::from_utf8(told).expect("UTF-8");
     let line = told.lines().find_map(|line| line.strip_prefix("stayput_spool_waiting "));
     line.and_then(|number| number.parse().ok()).expect("a number")
-}
-
-/// A Redis of this test alone, where every answered write survives SIGKILL.
-struct Redis {
-    folder: TempDir,
-    address: SocketAddr,
-    child: Option<Child>,
-}
-
-impl Redis {
-    fn start() -> Self {
-        // Free a moment ago, and below the range that the system hands out it would not be ours either.
-        let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
-        let mut redis = Self { folder: tempfile::tempdir().expect("a folder"), address, child: None };
-        redis.run();
-        redis
-    }
-    fn run(&mut self) {
-        let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--port"]);
-        command.arg(self.address.port().to_string()).arg("--dir").arg(self.folder.path());
-        self.child = Some(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("redis-server"));
-        for _ in 0..3_000 {
-            if TcpStream::connect(self.address).is_ok() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        panic!("redis-server does not listen");
-    }
-    fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().expect("SIGKILL");
-            child.wait().expect("it is gone");
-        }
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        self.kill();
-    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests read their own switches")]

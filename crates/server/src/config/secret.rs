@@ -48,8 +48,8 @@ pub fn redacted(text: &str) -> Cow<'_, str> {
 
 /// What ends a URL in a sentence.
 const BETWEEN: [char; 7] = [' ', '\n', '\t', '\'', '"', '`', '>'];
-/// Options whose values are secrets.
-const SECRET: [&str; 4] = ["password", "secret", "token", "key"];
+/// Options whose values are secrets; `listen` is a URL itself.
+const SECRET: [&str; 5] = ["password", "secret", "token", "key", "listen"];
 
 fn word_redacted(word: &str) -> String {
     let word = match word.split_once("://") {
@@ -84,6 +84,7 @@ mod tests {
                 "postgres://***@host/db?password=***&sslmode=require",
             ),
             ("x://host?auth_token=hush", "x://host?auth_token=***"),
+            ("postgres://host/db?listen=postgres%3A%2F%2Fme%3Ahush%40a%2Fdb", "postgres://host/db?listen=***"),
             ("file:./stayput-data", "file:./stayput-data"),
             ("stayput://127.0.0.1:7717", "stayput://127.0.0.1:7717"),
         ] {

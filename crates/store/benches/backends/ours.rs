@@ -25,7 +25,10 @@ pub(crate) fn about(mark: &str, work: usize, i: usize, around: usize) -> (String
 
 impl Ours {
     pub(crate) async fn open(url: &str, around: usize) -> stayput::Result<Self> {
-        Ok(Self { store: stayput::open(url).await?, around })
+        Ok(Self::of(stayput::open(url).await?, around))
+    }
+    pub(crate) fn of(store: Arc<dyn ScanStore>, around: usize) -> Self {
+        Self { store, around }
     }
     /// Claims for everybody who is read: the first hundred have many campaigns. Tells what is held of the first campaign.
     pub(crate) async fn prepare(&self) -> stayput::Result<Vec<Entry>> {

@@ -44,9 +44,19 @@ pub(crate) async fn compare(url: &str, options: &Options) -> Done {
     client.batch_execute(TABLE).await?;
     ours.prepare().await?;
     client.batch_execute("VACUUM ANALYZE stayput_assignments").await?;
+    let apart = |schema: &str| format!("{url}?timeout=30s&purge=off&pool={CONNECTIONS}&schema={schema}");
+    let (followed, changes) = stayput::open_followed(&apart("followed")).await?;
+    let (followed, alone) = (Ours::of(followed, AROUND), Ours::open(&apart("alone"), AROUND).await?);
+    let mut changes = changes.ok_or("it can be followed")?;
+    changes.next().await;
+    tokio::spawn(async move { while changes.next().await.is_some() {} });
     for tasks in [1, CONNECTIONS] {
         let bare = Arc::new(try_join_all((0..tasks).map(|_| Bare::connect(url.to_owned()))).await?);
         let bare = Pool(bare);
+        let mark = format!("f-{}-{tasks}", std::process::id());
+        let (noted, alone) = (followed.claim(mark.clone(), 0), alone.claim(mark, 0));
+        let name = "(a first claim while somebody follows, beside nobody)";
+        options.compare(name, tasks, Target::AtLeast(0.7), noted, alone).await?;
         let least = Target::AtLeast;
         options.compare("postgres get", tasks, least(0.9), ours.get(), bare.get()).await?;
         for (name, work) in WORKS {

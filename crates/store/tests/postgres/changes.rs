@@ -33,12 +33,11 @@ pub(crate) async fn a_pooler_cannot_be_followed_and_the_server_behind_it_can(url
     let (through, _) = own(&url);
     assert!(stayput::open_followed(&through).await.expect("a store").1.is_none());
     let direct = variable("STAYPUT_TEST_PGBOUNCER_DIRECT").expect("given with the URL");
-    let written = |url: &str| url.replace(':', "%3A").replace('/', "%2F").replace('@', "%40");
-    let followed = format!("{through}&listen={}", written(&direct));
+    let followed = format!("{through}&listen={direct}?sslmode=disable%26connect=1s");
     pushes::what_others_change_is_seen(&cache(&followed).await, &open(&through).await).await;
     assert!(stayput::open_followed(&format!("{through}&listen=off")).await.expect("a store").1.is_none());
     // Another pooler is no server.
-    let (_, changes) = stayput::open_followed(&format!("{through}&listen={}", written(&url))).await.expect("a store");
+    let (_, changes) = stayput::open_followed(&format!("{through}&listen={url}")).await.expect("a store");
     let heard = timeout(Duration::from_secs(2), async { changes.expect("it tries").next().await });
     assert!(heard.await.is_err(), "nothing is followed, so nothing is told");
 }
