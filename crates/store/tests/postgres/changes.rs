@@ -144,6 +144,14 @@ pub(crate) async fn nothing_is_noted_while_nobody_follows(url: String) {
         noted().await == before
     })
     .await;
+    // What is left is swept by the next who follows, and it is not news.
+    assert!(noted().await > 0);
+    let (_, changes) = stayput::open_followed(&through).await.expect("a store");
+    let mut changes = changes.expect("it pushes");
+    assert_eq!(changes.next().await, Some(Change::Everything));
+    let news = tokio::spawn(async move { changes.next().await });
+    eventually("everything is swept", async || noted().await == 0).await;
+    assert!(!news.is_finished());
 }
 
 async fn behind_proxy(url: &str) -> (Proxy, Cache) {

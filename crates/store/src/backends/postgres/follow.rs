@@ -33,9 +33,9 @@ const EVERY: Duration = Duration::from_millis(50);
 /// More changes than this at once are everything.
 const MOST: usize = 4_096;
 /// How often what everybody has seen is thrown away.
-const SWEEP: Duration = Duration::from_secs(30);
+const SWEEP: Duration = Duration::from_secs(10);
 /// Who has not looked for so long, by the server's clock, may have missed what others have swept; less than [`SWEEP`].
-const LONGEST_GAP: i64 = 20_000;
+const LONGEST_GAP: i64 = 8_000;
 
 /// Follows the server of `settings`, which must be no pooler, in `schema`.
 pub(super) fn follow(settings: Settings, schema: Schema) -> Changes {
