@@ -37,6 +37,7 @@ pub enum Change {
 pub struct Changes {
     receiver: broadcast::Receiver<Change>,
     start: Option<Box<dyn FnOnce() + Send + Sync>>,
+    told: Arc<AtomicBool>,
 }
 
 /// Tells all listeners.
@@ -45,7 +46,7 @@ pub struct Feed {
     sender: broadcast::Sender<Change>,
     /// Somebody has begun to listen.
     heard: Arc<Notify>,
-    /// Whether anything was told since somebody last looked.
+    /// Whether anything was told since the connection was last lost.
     told: Arc<AtomicBool>,
 }
 
@@ -60,6 +61,11 @@ impl Changes {
             Err(RecvError::Lagged(_)) => Some(Change::Everything),
             Err(RecvError::Closed) => None,
         }
+    }
+    /// Whether nothing can be missed now: false until the first [`Change::Everything`], and while a lost connection is
+    /// being made anew.
+    pub fn is_live(&self) -> bool {
+        self.told.load(Ordering::Relaxed)
     }
 }
 
@@ -80,7 +86,7 @@ impl Feed {
     pub fn listen(&self) -> Changes {
         let receiver = self.sender.subscribe();
         self.heard.notify_one();
-        Changes { receiver, start: None }
+        Changes { receiver, start: None, told: self.told.clone() }
     }
     /// Returns once somebody listens. Only one may wait for this at a time.
     pub async fn listened(&self) {
@@ -124,8 +130,7 @@ where
         match feed.told.swap(false, Ordering::Relaxed) {
             true => {
                 tracing::warn!("changes are not followed for now: {why}");
-                feed.tell(Change::Everything);
-                feed.told.store(false, Ordering::Relaxed);
+                let _ = feed.sender.send(Change::Everything); // not `tell`: whoever hears it finds it is not live
                 pause = first;
             }
             false if is_known => {

@@ -130,3 +130,15 @@ async fn what_was_pushed_just_before_an_outage_does_not_take_away_the_last_answe
     scene.fail(ErrorKind::Unavailable);
     assert_eq!(scene.read().await.expect("what was known"), Some("v".into()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_the_store_pushes_about_a_claim_before_it_answers_does_not_take_the_answer_away() {
+    let scene = scene();
+    let mine = offer("u", "v", scene.clock.advanced());
+    let claim = scene.slow_claim(mine, std::time::Duration::from_secs(5)).await;
+    scene.cache.hear(&stayput::Change::User(user("u")));
+    claim.await.expect("no panic").expect("claim");
+    assert_eq!(scene.known(), None, "it may have been somebody else's change");
+    scene.fail(ErrorKind::Unavailable);
+    assert_eq!(scene.read().await.expect("what was answered"), Some("v".into()));
+}

@@ -10,8 +10,10 @@ pub(super) struct Flights {
     /// When each question that is under way began.
     running: Vec<u64>,
     marks: HashMap<Key, Mark>,
-    /// When everything about the user was forgotten.
+    /// When everything about the user was forgotten, or doubted.
     forgotten: u64,
+    /// When it was forgotten.
+    gone: u64,
     /// Reads that others may wait for.
     open: Vec<Open>,
 }
@@ -46,7 +48,9 @@ pub(super) enum Since {
     Nothing,
     /// Another answer came.
     Learnt,
-    /// Somebody may have changed it: an answer to the question means nothing.
+    /// Somebody may have changed it, which may have been the question itself: an answer to it is only a guess.
+    Doubted,
+    /// Somebody did away with it, or may have: an answer to the question means nothing.
     Forgotten,
 }
 
@@ -68,7 +72,8 @@ impl Flights {
     pub(super) fn since(&self, began: u64, key: &Key) -> Since {
         let mark = self.marks.get(key).copied().unwrap_or_default();
         match () {
-            () if mark.forgotten.max(self.forgotten) > began => Since::Forgotten,
+            () if mark.forgotten.max(self.gone) > began => Since::Forgotten,
+            () if self.forgotten > began => Since::Doubted,
             () if mark.learnt > began => Since::Learnt,
             () => Since::Nothing,
         }
@@ -86,6 +91,10 @@ impl Flights {
         self.marks.entry(key.clone()).or_default().forgotten = self.clock;
     }
     pub(super) fn all_forgotten(&mut self) {
+        self.all_doubted();
+        self.gone = self.clock;
+    }
+    pub(super) fn all_doubted(&mut self) {
         self.clock += 1;
         self.forgotten = self.clock;
     }

@@ -177,7 +177,7 @@ impl Keeper {
     pub(super) fn doubt(&self, user: &User) {
         let mut stripe = self.flights(user);
         if let Some(flights) = stripe.get_mut(user) {
-            flights.all_forgotten();
+            flights.all_doubted();
         }
         if let Some(known) = self.table.peek(user) {
             let mut draft = known.draft();
@@ -281,9 +281,17 @@ impl Ticket {
         match (flights.since(self.began, key), draft.slot(key).map(|slot| slot.held().clone()), held) {
             // Not only this answer is in doubt: if it was a claim's, one that began later and was applied earlier
             // would hide it.
-            (Since::Forgotten, _, _) => {
+            (Since::Forgotten, _, _) | (Since::Doubted, _, None) => {
                 flights.forgotten(key);
                 draft.doubt(key);
+            }
+            // What the store pushed may have been this very claim: while it fails, this is still the best that is known.
+            (Since::Doubted, known, Some(held)) => {
+                flights.forgotten(key);
+                draft.doubt(key);
+                if known.is_none() || draft.slot(key).is_some_and(|slot| slot.read().at <= self.read.at) {
+                    draft.keep(key, held, self.read.doubtful());
+                }
             }
             (Since::Nothing, _, Some(held)) => {
                 flights.learnt(key);
