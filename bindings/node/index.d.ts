@@ -18,6 +18,11 @@ export interface Options {
   /** What was seen is kept in this process: 256 MiB, room for more than 100,000 users; nothing over `file:`. */
   nearCache?: boolean | { bytes: number };
   /**
+   * A folder of this machine that keeps what the store does not answer, so that it survives the process: the next one that
+   * opens it delivers. Processes and threads may share it if they use one store. Not on Windows.
+   */
+  spool?: string;
+  /**
    * What the SDK does if nobody could tell in time what is held: `"bucket"` lets it decide, `"off"` makes it answer
    * null, so that nobody is shown something else than before.
    */
@@ -44,16 +49,19 @@ export interface Stats {
   stored: number;
   kept: number;
   replaced: number;
+  spooled: number;
   lost: number;
   retried: number;
   waiting: number;
   waitingBytes: number;
+  spoolWaiting: number;
   errors: number;
   breakerOpened: number;
   breakerOpen: boolean;
   users: number;
   bytes: number;
   evictions: number;
+  invalidations: number;
 }
 
 export class StayputError extends Error {
@@ -100,7 +108,7 @@ export class UserStorage {
   prefetch(userId: string, campaignKeys?: string[]): Promise<void>;
   /** The same storage for VWO's FME SDK: `init({ storage: storage.fme() })`. */
   fme(): FmeConnector;
-  /** Resolves once all that was set so far is delivered; rejects after `timeoutMs`, 5,000 by default. */
+  /** Resolves once all that was set so far is delivered or spooled; rejects after `timeoutMs`, 5,000 by default. */
   flush(options?: { timeoutMs?: number }): Promise<void>;
   /** Ends connections and threads; what was not flushed is lost. */
   close(): void;

@@ -4,7 +4,7 @@
 
 const { Native } = require('./native').load();
 
-const OPTIONS = ['scope', 'deadlineMs', 'connectMs', 'nearCache', 'onMiss', 'onError'];
+const OPTIONS = ['scope', 'deadlineMs', 'connectMs', 'nearCache', 'spool', 'onMiss', 'onError'];
 const isWellFormed = 'isWellFormed' in String.prototype
   ? text => text.isWellFormed()
   : text => !/\p{Surrogate}/u.test(text);
@@ -37,12 +37,13 @@ class UserStorage {
 
   constructor(url, options = {}) {
     if (typeof url !== 'string') throw new StayputError('invalid', 'a store is given as a URL such as redis://127.0.0.1');
-    const { scope, nearCache, onMiss = 'bucket', onError } = checked(options);
+    const { scope, nearCache, spool, onMiss = 'bucket', onError } = checked(options);
     const native = {
       scope,
       deadlineMs: millis('deadlineMs', options.deadlineMs),
       connectMs: millis('connectMs', options.connectMs),
       nearCacheBytes: bytes(nearCache),
+      spool,
     };
     const listener = onError && ((kind, message) => report(onError, new StayputError(kind, message)));
     this.#throwsOnMiss = onMiss === 'off';
@@ -106,7 +107,7 @@ class UserStorage {
     };
   }
 
-  /** Resolves once all that was set so far is delivered; rejects after `timeoutMs`. */
+  /** Resolves once all that was set so far is delivered or spooled; rejects after `timeoutMs`. */
   async flush({ timeoutMs = 5000 } = {}) {
     answer(await this.#native.flush(millis('timeoutMs', timeoutMs)));
   }
@@ -177,9 +178,10 @@ function checked(options) {
   if (typeof options !== 'object' || options === null) throw new StayputError('invalid', 'options must be an object');
   const unknown = Object.keys(options).find(name => !OPTIONS.includes(name));
   if (unknown) throw new StayputError('invalid', `there is no option "${unknown}"; there are ${OPTIONS.join(', ')}`);
-  const { scope, onMiss, onError } = options;
+  const { scope, spool, onMiss, onError } = options;
   const wrong = (name, what) => new StayputError('invalid', `${name} must be ${what}`);
   if (scope !== undefined && !isId(scope)) throw wrong('scope', 'text of 1 to 128 bytes');
+  if (spool !== undefined && (!isId(spool) || !spool)) throw wrong('spool', 'the path of a folder');
   if (onMiss !== undefined && onMiss !== 'bucket' && onMiss !== 'off') throw wrong('onMiss', '"bucket" or "off"');
   if (onError !== undefined && typeof onError !== 'function') throw wrong('onError', 'a function');
   return options;

@@ -30,6 +30,7 @@ pub struct NativeOptions {
     pub deadline_ms: Option<f64>,
     pub connect_ms: Option<f64>,
     pub near_cache_bytes: Option<f64>,
+    pub spool: Option<String>,
 }
 
 #[napi]
@@ -49,6 +50,7 @@ impl Native {
         connector.deadline = millis(options.deadline_ms, connector.deadline);
         connector.connect = millis(options.connect_ms, connector.connect);
         connector.near_cache = options.near_cache_bytes.map(|bytes| bytes as u64);
+        connector.spool = options.spool.map(Into::into);
         Ok(Self(Arc::new(Connector::open(&url, connector).map_err(wrong)?)))
     }
 

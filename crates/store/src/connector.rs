@@ -9,12 +9,13 @@
 //! |---|---|
 //! | the store is away | nothing: what was seen is answered from here, what is set waits in memory |
 //! | the store is away, and a user comes whom this process has not seen | the user may be shown something else meanwhile |
-//! | the process is killed | what waits in memory; [`Connector::flush`] first |
+//! | the process is killed | what waits in memory, nothing of that with [`Options::spool`]; [`Connector::flush`] first |
 //! | more waits than there is room for | what is set then; counted, and told to `on_error` |
 mod answer;
 mod deliver;
 mod engine;
 mod fme;
+mod following;
 mod opening;
 mod options;
 mod stats;
@@ -109,7 +110,7 @@ impl Connector {
             campaign_keys.iter().map(|campaign| self.key(Kind::Classic, user_id, campaign)).collect::<Result<_>>()?;
         self.engine()?.prefetch(user, keys)
     }
-    /// Returns once all that was set so far is delivered; asks at once, also a store that is being left alone. Fails
+    /// Returns once all that was set so far is delivered, or spooled; asks at once, also a store that is being left alone. Fails
     /// at `limit`, and what was not delivered goes on waiting. To be run likewise.
     pub fn flush(&self, limit: Duration) -> Result<impl Future<Output = Result<()>> + Send + use<>> {
         self.engine()?.flush(limit)

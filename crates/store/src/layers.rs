@@ -26,12 +26,14 @@ pub use near_cache::{NearCache, NearCacheMeter, NearCacheOptions, NearCacheStats
 pub use retention::Retention;
 #[cfg(feature = "shadow")]
 pub use shadow::{Shadow, ShadowStats};
+#[cfg(all(feature = "spool", unix))]
+pub use spool::SpoolFolder;
 #[cfg(all(feature = "spool", feature = "testing"))]
 pub(crate) use spool::weight;
 #[cfg(feature = "spool")]
 pub use spool::{
-    DeadLetter, List, Lock, Locked, NewRow, Of, OnSettled, Row, Spool, SpoolDisk, SpoolFolder, SpoolOptions,
-    SpoolQueue, SpoolStats, Used,
+    DeadLetter, List, Lock, Locked, NewRow, Of, OnSettled, Row, Spool, SpoolDisk, SpoolOptions, SpoolQueue, SpoolStats,
+    Used,
 };
 #[cfg(feature = "timeout")]
 pub use timeout::Timeout;

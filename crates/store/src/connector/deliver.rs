@@ -78,8 +78,12 @@ async fn round(shared: &Shared, offers: &[Arc<Offer>]) -> Result<(), Error> {
 }
 
 fn settled(shared: &Shared, offer: &Offer, claimed: crate::Claimed) {
-    shared.answers();
+    if claimed.outcome != Outcome::Spooled {
+        shared.answers();
+        shared.unflushed.store(true, Relaxed);
+    }
     let counter = match claimed.outcome {
+        Outcome::Spooled => &shared.counters.spooled,
         Outcome::Kept => &shared.counters.kept,
         Outcome::Replaced => &shared.counters.replaced,
         _ => &shared.counters.stored,

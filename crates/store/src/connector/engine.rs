@@ -2,6 +2,7 @@
 use super::{
     Answer, Options, Stats,
     deliver::deliver,
+    following::follow,
     opening::Opening,
     stats::Counters,
     waiting::{Waiting, join},
@@ -9,7 +10,7 @@ use super::{
 use crate::{
     Assignment, AssignmentStore, AssignmentStoreExt, Claimed, Error, ErrorKind, Key, Kind, Offer, Over, Record, Result,
     ScanStore, StackOptions, User,
-    layers::{BreakerOptions, BreakerState, Gate, NearCache, NearCacheOptions, Peek},
+    layers::{BreakerOptions, BreakerState, Gate, NearCache, NearCacheOptions, Peek, SpoolOptions, SpoolQueue},
     stack,
     uss::{Found, Readings, Unattributed, offer, wait_until},
 };
@@ -47,9 +48,13 @@ pub(super) struct Engine {
 #[derive(Debug)]
 pub(super) struct Shared {
     /// The outermost layer.
-    pub(super) store: Arc<dyn AssignmentStore>,
+    pub(super) store: Arc<dyn ScanStore>,
     cache: Option<NearCache<Arc<dyn ScanStore>>>,
     pub(super) breaker: Arc<Gate>,
+    /// What no longer waits in memory, and not in the store yet.
+    spool: Option<Arc<SpoolQueue>>,
+    /// Whether the store has taken anything since it was flushed last.
+    pub(super) unflushed: AtomicBool,
     pub(super) waiting: Waiting,
     pub(super) counters: Arc<Counters>,
     /// How many are flushing.
@@ -64,12 +69,17 @@ pub(super) struct Shared {
 
 impl Engine {
     pub(super) fn open(url: &str, options: &Options) -> Result<Self> {
-        let mut opened = None;
-        let engine = Self::start(options.kept(url), options, |counters| {
-            let (opening, first) = Opening::begin(url.to_owned(), counters)?;
-            opened = Some(first);
+        let (mut opened, mut changes) = (None, None);
+        // Until it is known whether the store pushes, and if it does not, what is kept is outdated by a task.
+        let patient = Options { max_age: options.max_age.max(options.max_age_followed), ..options.clone() };
+        let engine = Self::start(options.kept(url), &patient, |counters| {
+            let (opening, first, pushed) = Opening::begin(url.to_owned(), counters)?;
+            (opened, changes) = (Some(first), Some(pushed));
             Ok(Arc::new(opening))
         })?;
+        if let (Some(cache), Some(changes)) = (engine.shared.cache.clone(), changes) {
+            engine.handle.spawn(follow(cache, changes, options.max_age));
+        }
         let opened = async { opened?.await.ok()?.err() };
         match wait_until(&engine.handle, Instant::now() + options.connect, opened).flatten() {
             Some(error) => Err(error),
@@ -93,7 +103,7 @@ impl Engine {
         let handle = runtime.handle().clone();
         let counters = Arc::new(Counters::new(options.on_error.clone(), options.clock.clone()));
         let entered = handle.enter();
-        let shared = Arc::new(Shared::new(backend(counters.clone())?, bytes, counters, options));
+        let shared = Arc::new(Shared::new(backend(counters.clone())?, bytes, counters, options)?);
         drop(entered);
         handle.spawn(deliver(shared.clone()));
         let (readings, runtime) = (Readings::default(), Mutex::new(Some(runtime)));
@@ -103,13 +113,16 @@ impl Engine {
     pub(super) fn get(&self, key: Key) -> Answer {
         self.readings.take(&key); // first, so that a read which fails leaves nothing to replace
         let shared = &*self.shared;
-        let waiting = shared.waiting.of(&key); // before the store is looked at
+        let mut waiting = shared.waiting.of(&key); // before the store is looked at
         let held = match shared.peek(&key) {
             Some(held) => {
                 shared.counters.hits.fetch_add(1, Relaxed);
                 Some(held)
             }
-            None => self.ask(&key),
+            None => {
+                shared.spooled(&key, &mut waiting);
+                self.ask(&key)
+            }
         };
         let answer = shared.answer(key, held, &waiting);
         if let Answer::Held(found) = &answer {
@@ -123,13 +136,16 @@ impl Engine {
         let (shared, handle) = (self.shared.clone(), self.handle.clone());
         Ok(async move {
             let doubt = shared.unattributed.begin(&key);
-            let waiting = shared.waiting.of(&key); // before the store is looked at
+            let mut waiting = shared.waiting.of(&key); // before the store is looked at
             let held = match shared.peek(&key) {
                 Some(held) => {
                     shared.counters.hits.fetch_add(1, Relaxed);
                     Some(held)
                 }
-                None => Shared::ask_patiently(&shared, &handle, &key).await,
+                None => {
+                    shared.spooled(&key, &mut waiting);
+                    Shared::ask_patiently(&shared, &handle, &key).await
+                }
             };
             let answer = shared.answer(key, held, &waiting);
             if let Answer::Held(found) = &answer {
@@ -234,20 +250,22 @@ impl Drop for Engine {
 
 impl Shared {
     /// All layers around `backend`, keeping `bytes` of what is seen. Needs a tokio runtime.
-    fn new(backend: Arc<dyn ScanStore>, bytes: u64, counters: Arc<Counters>, options: &Options) -> Self {
+    fn new(backend: Arc<dyn ScanStore>, bytes: u64, counters: Arc<Counters>, options: &Options) -> Result<Self> {
         let breaker = BreakerOptions { clock: options.clock.clone(), ..BreakerOptions::default() };
-        let layers = stack(backend, Arc::new(()), StackOptions { breaker, ..StackOptions::default() });
         let near = NearCacheOptions::default().bytes(bytes).clock(options.clock.clone());
         let near = near.max_age(options.max_age).max_stale(options.max_stale).absent_for(options.max_age);
-        let cache = (bytes > 0).then(|| NearCache::new(layers.store.clone(), near));
-        let store: Arc<dyn AssignmentStore> = match &cache {
-            Some(cache) => Arc::new(cache.clone()),
-            None => Arc::new(layers.store),
-        };
-        Self {
-            store,
-            cache,
+        let near_cache = (bytes > 0).then_some(near);
+        let spool = options
+            .disk()?
+            .map(|disk| (disk, SpoolOptions { clock: options.clock.clone(), ..SpoolOptions::default() }));
+        let layers =
+            stack(backend, Arc::new(()), StackOptions { breaker, near_cache, spool, ..StackOptions::default() });
+        Ok(Self {
+            store: layers.store,
+            cache: layers.near_cache,
             breaker: layers.breaker,
+            spool: layers.spool,
+            unflushed: AtomicBool::new(false),
             waiting: Waiting::new(options.waiting),
             counters,
             flushing: AtomicU64::new(0),
@@ -256,7 +274,7 @@ impl Shared {
             unattended: AtomicU32::new(0),
             unattributed: Unattributed::new(options.clock.clone()),
             options: options.clone(),
-        }
+        })
     }
 
     /// What is to be answered, given what the store holds, if that is known, and what waits for it.
@@ -355,6 +373,15 @@ impl Shared {
         self.answers();
         Ok(held.map(Arc::new))
     }
+    /// Puts what waits in the spool in front of what waits in memory, for answers that the store does not give. To be
+    /// asked before the store is, as what waits in memory.
+    fn spooled(&self, key: &Key, waiting: &mut Vec<Arc<Offer>>) {
+        let Some(spool) = &self.spool else { return };
+        match spool.waiting(key) {
+            Ok(spooled) => drop(waiting.splice(..0, spooled.into_iter().map(Arc::new))),
+            Err(error) => self.counters.tell(&error),
+        }
+    }
     /// What the store said before it stopped answering.
     fn stale(&self, key: &Key) -> Option<Option<Arc<Assignment>>> {
         let held = self.cache.as_ref()?.stale(key)?;
@@ -381,20 +408,31 @@ impl Shared {
             }
         }
         let late = || Error::new(ErrorKind::Timeout, "connector", "what was set is delivered, and not yet durable");
-        timeout_at(end, self.store.flush()).await.unwrap_or_else(|_| Err(late()))
+        let unflushed = self.unflushed.swap(false, Relaxed);
+        let flushed = timeout_at(end, self.store.flush()).await.unwrap_or_else(|_| Err(late()));
+        if flushed.is_err() {
+            self.unflushed.fetch_or(unflushed, Relaxed);
+        }
+        match flushed {
+            Err(error) if error.is_transient() && self.spool.is_some() && !unflushed => Ok(()), // all of it is spooled
+            flushed => flushed,
+        }
     }
 
     fn stats(&self) -> Stats {
         let (waiting, waiting_bytes) = self.waiting.size();
         let near = self.cache.as_ref().map(NearCache::stats).unwrap_or_default();
+        let spool_waiting = self.spool.as_ref().and_then(|spool| Some(spool.stats().ok()?.waiting));
         Stats {
             waiting,
             waiting_bytes,
+            spool_waiting: spool_waiting.unwrap_or_default(),
             breaker_opened: self.breaker.opened(),
             breaker_open: self.breaker.state() != BreakerState::Closed,
             users: near.users,
             bytes: near.bytes,
             evictions: near.evictions,
+            invalidations: near.invalidations,
             ..self.counters.stats()
         }
     }

@@ -1,8 +1,8 @@
 //! A store that may not be there yet: it is opened in the background, and unavailable until then.
 use super::stats::Counters;
 use crate::{
-    Assignment, AssignmentStore, BoxFuture, Claimed, Cursor, Entry, Error, ErrorKind, Key, Offer, Page, Result,
-    ScanStore, Scope, User, open,
+    Assignment, AssignmentStore, BoxFuture, Changes, Claimed, Cursor, Entry, Error, ErrorKind, Key, Offer, Page,
+    Result, ScanStore, Scope, User, open_followed,
 };
 use std::{
     fmt,
@@ -20,10 +20,15 @@ pub(super) struct Opening(Arc<OnceLock<Arc<dyn ScanStore>>>);
 
 impl Opening {
     /// Begins to open `url`, and goes on until that succeeds. The receiver hears of the first success, or of an error
-    /// before it that waiting cannot cure; a wrong URL is an error at once. Needs a tokio runtime.
-    pub(super) fn begin(url: String, counters: Arc<Counters>) -> Result<(Self, oneshot::Receiver<Result<()>>)> {
+    /// before it that waiting cannot cure; a wrong URL is an error at once. The other one gets what the store pushes, if
+    /// it does. Needs a tokio runtime.
+    pub(super) fn begin(
+        url: String,
+        counters: Arc<Counters>,
+    ) -> Result<(Self, oneshot::Receiver<Result<()>>, oneshot::Receiver<Option<Changes>>)> {
         let opened = Arc::new(OnceLock::new());
         let (sender, receiver) = oneshot::channel();
+        let (follower, changes) = oneshot::channel();
         // What is wrong with a URL is found before anything is waited for: however busy the machine is, it is told.
         let mut attempt = attempt(url.clone());
         let first = match attempt.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -31,8 +36,8 @@ impl Opening {
             Poll::Ready(answer) => Box::pin(std::future::ready(answer)),
             Poll::Pending => attempt,
         };
-        tokio::spawn(persist(url, first, opened.clone(), sender, counters));
-        Ok((Self(opened), receiver))
+        tokio::spawn(persist(url, first, opened.clone(), (sender, follower), counters));
+        Ok((Self(opened), receiver, changes))
     }
 
     fn through<'a, T: 'a>(
@@ -48,24 +53,25 @@ impl Opening {
     }
 }
 
-type Attempt = BoxFuture<'static, Result<Arc<dyn ScanStore>>>;
+type Attempt = BoxFuture<'static, Result<(Arc<dyn ScanStore>, Option<Changes>)>>;
 
 fn attempt(url: String) -> Attempt {
-    Box::pin(async move { open(&url).await })
+    Box::pin(async move { open_followed(&url).await })
 }
 
 async fn persist(
     url: String,
     mut next: Attempt,
     opened: Arc<OnceLock<Arc<dyn ScanStore>>>,
-    listener: oneshot::Sender<Result<()>>,
+    (listener, follower): (oneshot::Sender<Result<()>>, oneshot::Sender<Option<Changes>>),
     counters: Arc<Counters>,
 ) {
     let (mut listener, mut pause) = (Some(listener), FIRST_PAUSE);
     loop {
         match next.await {
-            Ok(store) => {
+            Ok((store, changes)) => {
                 let _ = opened.set(store); // nobody else sets it
+                let _ = follower.send(changes); // nobody listens where nothing is kept
                 listener.take().map(|listener| listener.send(Ok(())));
                 return;
             }

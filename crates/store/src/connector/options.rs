@@ -1,6 +1,6 @@
 //! How a connector is set up.
-use crate::{Clock, Dialect, Error, Scope, SystemClock};
-use std::{fmt, sync::Arc, time::Duration};
+use crate::{Clock, Dialect, Error, Result, Scope, SystemClock, layers::SpoolDisk};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 /// Is told of errors that nobody else hears of, from the connector's threads; each kind at most once a second.
 #[derive(Clone)]
@@ -20,12 +20,17 @@ pub struct Options {
     /// How many bytes of what was seen are kept, nothing for 0. By default 256 MiB, room for more than 100,000 users;
     /// nothing where a read costs no more than that, which is over `file:` and `memory:`.
     pub near_cache: Option<u64>,
-    /// How old an answer from here may be; 1 s.
+    /// How old an answer from here may be where the store does not push what others change; 1 s.
     pub max_age: Duration,
+    /// How old it may be where it does; a minute.
+    pub max_age_followed: Duration,
     /// How old it may be while the store does not answer; a day.
     pub max_stale: Duration,
     /// How many bytes of what was set may wait for delivery; 64 MiB.
     pub waiting: u64,
+    /// A folder of this machine where what the store does not answer is kept and delivered later, by this process or
+    /// another one; nowhere by default. Processes may share it if they use one store.
+    pub spool: Option<PathBuf>,
     /// Is told of what is swallowed.
     pub on_error: Option<OnError>,
     /// Tells time.
@@ -41,8 +46,10 @@ impl Default for Options {
             connect: Duration::from_secs(1),
             near_cache: None,
             max_age: Duration::from_secs(1),
+            max_age_followed: Duration::from_secs(60),
             max_stale: Duration::from_secs(24 * 60 * 60),
             waiting: 64 << 20,
+            spool: None,
             on_error: None,
             clock: Arc::new(SystemClock),
         }
@@ -57,6 +64,19 @@ impl Options {
         let local = ["file:", "memory:"].iter().any(|scheme| url.starts_with(scheme));
         self.near_cache.unwrap_or(if local { 0 } else { Self::NEAR_CACHE })
     }
+    /// Opens the spool, or shares the one that is open.
+    pub(super) fn disk(&self) -> Result<Option<Arc<dyn SpoolDisk>>> {
+        self.spool.as_deref().map(disk).transpose()
+    }
+}
+
+#[cfg(unix)]
+fn disk(path: &std::path::Path) -> Result<Arc<dyn SpoolDisk>> {
+    Ok(crate::layers::SpoolFolder::share(path)?)
+}
+#[cfg(not(unix))]
+fn disk(_: &std::path::Path) -> Result<Arc<dyn SpoolDisk>> {
+    Err(Error::new(crate::ErrorKind::Refused, "spool", "there is no spool on this operating system"))
 }
 
 impl OnError {

@@ -34,6 +34,8 @@ pub struct Stats {
     pub kept: u64,
     /// What replaced the variation that the SDK had read.
     pub replaced: u64,
+    /// What the store did not answer and the spool keeps until it does.
+    pub spooled: u64,
     /// What could not be kept: no room was left, or the store can never take it.
     pub lost: u64,
     /// How often what was set could not be delivered and was tried again.
@@ -42,6 +44,8 @@ pub struct Stats {
     pub waiting: u64,
     /// About how many bytes that takes.
     pub waiting_bytes: u64,
+    /// What waits in the spool now, of all processes that share it.
+    pub spool_waiting: u64,
     /// Errors that were swallowed.
     pub errors: u64,
     /// How often the store was left alone because it failed.
@@ -54,6 +58,8 @@ pub struct Stats {
     pub bytes: u64,
     /// Users that had to make room for others.
     pub evictions: u64,
+    /// How often the store told that somebody, perhaps this process, has changed something about a user.
+    pub invalidations: u64,
 }
 
 impl Stats {
@@ -79,6 +85,7 @@ impl Stats {
             ("{outcome=\"stored\"}", self.stored),
             ("{outcome=\"kept\"}", self.kept),
             ("{outcome=\"replaced\"}", self.replaced),
+            ("{outcome=\"spooled\"}", self.spooled),
             ("{outcome=\"lost\"}", self.lost),
         ];
         family("settled_total", "counter", "What was set, by what became of it.", &settled);
@@ -87,11 +94,14 @@ impl Stats {
         family("errors_total", "counter", "Errors that were swallowed.", &[("", self.errors)]);
         family("waiting", "gauge", "What was set and is not delivered yet.", &[("", self.waiting)]);
         family("waiting_bytes", "gauge", "About how many bytes that takes.", &[("", self.waiting_bytes)]);
+        family("spool_waiting", "gauge", "What waits in the spool, of all processes.", &[("", self.spool_waiting)]);
         let open = u64::from(self.breaker_open);
         family("breaker_open", "gauge", "Whether the store is being left alone.", &[("", open)]);
         family("breaker_opened_total", "counter", "How often it was left alone.", &[("", self.breaker_opened)]);
         family("near_cache_users", "gauge", "Users about whom something is kept.", &[("", self.users)]);
         family("near_cache_bytes", "gauge", "About how many bytes that takes.", &[("", self.bytes)]);
+        let changes = "Users about whom the store told that something had changed.";
+        family("near_cache_invalidations_total", "counter", changes, &[("", self.invalidations)]);
         family("near_cache_evictions_total", "counter", "Users that made room for others.", &[("", self.evictions)]);
         text
     }
@@ -110,6 +120,7 @@ pub(super) struct Counters {
     pub(super) stored: AtomicU64,
     pub(super) kept: AtomicU64,
     pub(super) replaced: AtomicU64,
+    pub(super) spooled: AtomicU64,
     pub(super) lost: AtomicU64,
     pub(super) retried: AtomicU64,
     errors: AtomicU64,
@@ -156,6 +167,7 @@ impl Counters {
             stored: read(&self.stored),
             kept: read(&self.kept),
             replaced: read(&self.replaced),
+            spooled: read(&self.spooled),
             lost: read(&self.lost),
             retried: read(&self.retried),
             errors: read(&self.errors),

@@ -8,10 +8,13 @@
 //! | the spool is full | what is offered then is `Refused`, and its writer told so |
 mod disk;
 mod entry;
+#[cfg(unix)]
 mod lmdb;
 mod options;
 mod queue;
 mod replay;
+#[cfg(unix)]
+mod sharing;
 
 use crate::{
     Assignment, AssignmentStore, BoxFuture, Claimed, Cursor, Entry, Error, Key, Offer, Page, Result, ScanStore, Scope,
@@ -26,6 +29,7 @@ use std::{
 pub(crate) use disk::weight;
 pub use disk::{List, Lock, Locked, NewRow, Of, Row, SpoolDisk, Used};
 pub use entry::DeadLetter;
+#[cfg(unix)]
 pub use lmdb::SpoolFolder;
 pub use options::{OnSettled, SpoolOptions};
 pub use queue::{SpoolQueue, SpoolStats};

@@ -6,8 +6,9 @@ use stayput::connector::{Connector, Options};
 fn every_child_of_a_fork_reads_and_writes_and_so_does_its_parent() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("file:{}", folder.path().display());
-    for near_cache in [None, Some(1 << 20)] {
-        let options = Options { deadline: PATIENCE, near_cache, ..Options::default() };
+    let spool = Some(folder.path().join("spool"));
+    for (near_cache, spool) in [(None, None), (Some(1 << 20), None), (None, spool)] {
+        let options = Options { deadline: PATIENCE, near_cache, spool, ..Options::default() };
         let connector = Connector::open(&url, options).unwrap();
         connector.set(record("parent", "Control", ""));
         flush(&connector);

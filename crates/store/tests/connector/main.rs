@@ -7,3 +7,5 @@ mod forks;
 mod limits;
 mod rule;
 mod scene;
+#[cfg(unix)]
+mod spool;

@@ -14,10 +14,13 @@ use std::{
     fmt, fs,
     fs::TryLockError,
     io,
+    mem::ManuallyDrop,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    ptr,
     sync::{
         Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, Sender, channel},
     },
     thread,
@@ -43,10 +46,12 @@ pub struct SpoolFolder {
 }
 
 struct Shared {
-    env: Env,
+    // Never cloned: its drop, or `abandon`, is what closes it.
+    env: ManuallyDrop<Env>,
     tables: Tables,
     /// LMDB forbids a child to use what its parent opened.
     process: u32,
+    abandoned: AtomicBool,
 }
 
 type Table = Database<'static, Bytes, Bytes>;
@@ -83,7 +88,8 @@ impl SpoolFolder {
         let env = unsafe { options.open(&path) }.map_err(told)?;
         env.clear_stale_readers().map_err(told)?;
         let tables = tables(&env)?;
-        let shared = Arc::new(Shared { env, tables, process: std::process::id() });
+        let (env, abandoned) = (ManuallyDrop::new(env), AtomicBool::new(false));
+        let shared = Arc::new(Shared { env, tables, process: std::process::id(), abandoned });
         let (writer, jobs) = channel();
         let thread = thread::Builder::new().name("stayput-spool".into()).spawn({
             let shared = shared.clone();
@@ -91,6 +97,26 @@ impl SpoolFolder {
         });
         let thread = thread.map_err(|error| unavailable("its thread cannot be started").with_source(error))?;
         Ok(Self { path, shared, writer: Mutex::new(Some(writer)), thread: Some(thread) })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+    /// Whether another process opened it, of which this one is a child.
+    pub(super) fn is_inherited(&self) -> bool {
+        self.shared.check().is_err()
+    }
+    /// In a child after a fork: lets go of what the parent opened, so that the folder can be opened anew.
+    pub(super) fn abandon(&self) {
+        if !self.is_inherited() || self.shared.abandoned.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        #[expect(unsafe_code, reason = "heed opens a path only once, and its list came along with the fork")]
+        // SAFETY: this is the only handle, it is read once (`abandoned`), and it is never used again: whoever would
+        // asks for the process first, and drop skips it. The child has no thread in a transaction. Closing unmaps and
+        // closes the child's own copies; in the shared lock file it clears slots of this process only, which has none,
+        // and the locks of `fcntl` stay with the parent.
+        drop(unsafe { ptr::read(&*self.shared.env) });
     }
 
     async fn submit(&self, job: impl FnOnce(oneshot::Sender<Result<bool>>) -> Job) -> Result<bool> {
@@ -177,6 +203,18 @@ impl Drop for SpoolFolder {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = self.thread.take().filter(|_| self.shared.process == std::process::id()) {
             let _ = thread.join(); // a panic has been reported by the thread itself
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if self.process == std::process::id() {
+            #[expect(unsafe_code, reason = "what a parent opened must not be closed by its child")]
+            // SAFETY: dropped here and nowhere else; `abandon` acts only in other processes.
+            unsafe {
+                ManuallyDrop::drop(&mut self.env);
+            }
         }
     }
 }
@@ -330,7 +368,8 @@ fn told(error: heed::Error) -> Error {
     match error {
         heed::Error::Io(error) => refused(error),
         heed::Error::EnvAlreadyOpened => {
-            Error::new(ErrorKind::Refused, NAME, "this process has that spool open already: share the one that is")
+            let message = "this process has that spool open already: share the one that is";
+            Error::new(ErrorKind::Refused, NAME, message).with_source(heed::Error::EnvAlreadyOpened)
         }
         error @ heed::Error::Mdb(MdbError::MapFull) => {
             Error::new(ErrorKind::Refused, NAME, "the spool's file cannot grow further").with_source(error)

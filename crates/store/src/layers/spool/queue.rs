@@ -114,6 +114,9 @@ impl SpoolQueue {
         Ok(self.disk.used()?.waiting == 0)
     }
     /// What waits for `key`, in order.
+    pub fn waiting(&self, key: &Key) -> Result<Vec<Offer>> {
+        if self.is_empty()? { Ok(Vec::new()) } else { self.of_key(key) }
+    }
     pub(super) fn of_key(&self, key: &Key) -> Result<Vec<Offer>> {
         self.read(&prefix(key))
     }
