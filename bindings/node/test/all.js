@@ -1,8 +1,11 @@
 'use strict';
 // node all.js [WORD…]: all tests, or those whose names contain a word.
 
+require('./cases');
 require('./contract');
 require('./fme');
 require('./official');
+require('./others');
 require('./outage');
+require('./restart');
 require('./harness').run();

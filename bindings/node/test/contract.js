@@ -80,7 +80,7 @@ test('open throws on a wrong URL or option, and says which', {}, () => {
     ['nowhere://x'], ['memory:?wrong=1'], [''], [undefined], [7], ['memory:', null], ['memory:', { deadlineMS: 1 }],
     ['memory:', { deadlineMs: -1 }], ['memory:', { deadlineMs: '20' }], ['memory:', { connectMs: NaN }],
     ['memory:', { nearCache: 7 }], ['memory:', { onMiss: 'throw' }], ['memory:', { onError: 1 }],
-    ['memory:', { scope: '' }], ['memory:', { scope: '\ud800' }],
+    ['memory:', { spool: 7 }], ['memory:', { spool: '' }], ['memory:', { spool: '/dev/null' }], ['memory:', { scope: '' }], ['memory:', { scope: '\ud800' }],
   ]) {
     assert.throws(() => UserStorage.open(url, options), { name: 'StayputError', kind: 'invalid' }, `${url}`);
   }

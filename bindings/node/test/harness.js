@@ -1,8 +1,9 @@
 'use strict';
 // Runs tests one after another and reports them as Rust's test runner does, whose figures ./test adds up.
 
-const { execFileSync, fork } = require('child_process');
+const { execFileSync, fork, spawn } = require('child_process');
 const fs = require('fs');
+const net = require('net');
 const os = require('os');
 const path = require('path');
 
@@ -10,7 +11,7 @@ const tests = [];
 const redis = process.env.STAYPUT_TEST_REDIS;
 const PATIENCE = 60_000;
 
-/** A test; `needs: 'redis'` ignores it where there is none. */
+/** A test; `needs: 'redis'` ignores it where there is none. `patience` is how long it may take, in milliseconds. */
 const test = (name, options, run) => tests.push({ name, options, run });
 const wait = ms => new Promise(resolve => setTimeout(resolve, ms));
 
@@ -44,7 +45,34 @@ function role(name, parameters) {
     }
     return heard.shift();
   };
-  return { tell: message => child.send(message), hear, ended };
+  return { tell: message => child.send(message), hear, ended, kill: () => child.kill('SIGKILL') };
+}
+
+/** A Redis server of a test's own, which keeps nothing: killed and started again, it is empty. */
+async function server() {
+  const listening = net.createServer().listen(0, '127.0.0.1');
+  await new Promise(resolve => listening.once('listening', resolve));
+  const { port } = listening.address();
+  await new Promise(resolve => listening.close(resolve));
+  const url = `redis://127.0.0.1:${port}`;
+  let child;
+  const answers = () => new Promise(resolve => {
+    const socket = net.connect(port, '127.0.0.1', () => socket.write('PING\r\n'));
+    socket.once('data', () => (socket.destroy(), resolve(true))).once('error', () => resolve(false));
+  });
+  const start = async () => {
+    const options = ['--port', port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', os.tmpdir()];
+    child = spawn('redis-server', options, { stdio: 'ignore' });
+    await until('redis-server answers', answers);
+  };
+  const kill = async () => {
+    const ended = new Promise(resolve => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await ended;
+  };
+  process.once('exit', () => child && child.kill('SIGKILL'));
+  await start();
+  return { url, start, kill };
 }
 
 /** Stops and continues the Redis server of the tests. */
@@ -61,7 +89,7 @@ async function run() {
       continue;
     }
     try {
-      const late = new Promise((_, reject) => setTimeout(reject, PATIENCE, Error('no end')).unref());
+      const late = new Promise((_, reject) => setTimeout(reject, options.patience || PATIENCE, Error('no end')).unref());
       const said = await Promise.race([run(), late]);
       console.log(`test ${name} ... ok${said ? ` (${said})` : ''}`);
       passed += 1;
@@ -74,4 +102,4 @@ async function run() {
   process.exit(failed || !passed ? 1 : 0);
 }
 
-module.exports = { execFileSync, fresh, redis, role, run, signal, test, until, wait };
+module.exports = { execFileSync, fresh, redis, role, run, server, signal, test, until, wait };

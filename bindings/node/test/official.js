@@ -43,7 +43,8 @@ for (const kind of ['file', 'redis']) {
   });
 }
 
-test('two processes in lockstep record every goal once, and replay counts none', { needs: 'redis' }, async () => {
+// Each conversion is pushed back to its process, and the next `get` asks: some 20,000 round trips, unoptimised.
+test('two processes in lockstep record every goal once, and replay counts none', { needs: 'redis', patience: 600_000 }, async () => {
   const url = fresh('redis');
   const [count, batch] = [2_000, 50];
   const round = async () => {

@@ -41,6 +41,29 @@ const roles = {
     process.disconnect();
   },
 
+  /** Sets into a spool, says so, and waits for its end. */
+  async spool({ spool, count }) {
+    const opened = storage({ spool });
+    opened.get('nobody', CAMPAIGN);
+    await say('open');
+    await hear();
+    for (const user of users(0, count)) {
+      opened.set({ userId: user, campaignKey: CAMPAIGN, variationName: 'Control', goalIdentifier: 'g1' });
+    }
+    await opened.flush({ timeoutMs: 60_000 });
+    await say(opened.stats());
+    setInterval(() => {}, 1_000);
+  },
+
+  /** Tracks a goal of one user and tells whether it counted. */
+  async track({ user, goal }) {
+    const opened = storage();
+    const counted = launch(opened).track(CAMPAIGN, user, goal)[CAMPAIGN];
+    await opened.flush({ timeoutMs: 60_000 });
+    await say(counted);
+    process.disconnect();
+  },
+
   /** Sets and has nothing left to do. */
   async leave({ count }) {
     const opened = storage();

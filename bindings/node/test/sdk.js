@@ -39,7 +39,11 @@ function lastWriteWins() {
   };
 }
 
+/** Answers every call of an SDK of FME, so that none leaves this process. */
+const done = { getStatusCode: () => 200, getData: () => ({}), getError: () => undefined, getTotalAttempts: () => 0 };
+const network = { client: { GET: async () => done, POST: async () => done } };
+
 const user = number => `user-${number}`;
 const users = (from, to, step = 1) => Array.from({ length: Math.ceil((to - from) / step) }, (_, n) => user(from + n * step));
 
-module.exports = { CAMPAIGN, EVEN, GOALS, UNEVEN, lastWriteWins, launch, user, users };
+module.exports = { CAMPAIGN, EVEN, GOALS, UNEVEN, lastWriteWins, launch, network, user, users };
