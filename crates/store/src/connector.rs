@@ -76,6 +76,15 @@ impl Connector {
     pub fn get(&self, user_id: &str, campaign_key: &str) -> Answer {
         self.get_as(Kind::Classic, user_id, campaign_key)
     }
+    /// The same, if it is known without asking the store, and so without waiting; nothing else happens then. For those
+    /// who must let go of something before they wait.
+    pub fn seen(&self, user_id: &str, campaign_key: &str) -> Option<Answer> {
+        let engine = self.opened()?;
+        match self.key(Kind::Classic, user_id, campaign_key) {
+            Ok(key) => engine.seen(key).ok(),
+            Err(error) => Some(engine.refuse(&error)),
+        }
+    }
     /// Stores what an SDK decided, in the background; the next `get` of this process shows it. Never waits; what is
     /// wrong with a record is counted and told to `on_error`.
     pub fn set(&self, record: Map<String, Value>) {
@@ -173,6 +182,14 @@ impl Connector {
     fn parse(&self, kind: Kind, record: Map<String, Value>) -> Result<(Key, Record)> {
         let record = Record::parse_as(kind, record)?;
         Ok((record.key(&self.options.scope, kind)?, record))
+    }
+    /// The engine of this process, if it has one already.
+    fn opened(&self) -> Option<&Engine> {
+        let (generation, mut link) = (fork::generation(), &self.first);
+        while link.generation != generation {
+            link = link.after_fork.get()?;
+        }
+        link.engine.as_ref()
     }
     /// The engine of this process.
     fn engine(&self) -> Result<&Engine> {

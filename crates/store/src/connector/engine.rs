@@ -111,24 +111,21 @@ impl Engine {
     }
 
     pub(super) fn get(&self, key: Key) -> Answer {
+        self.seen(key).unwrap_or_else(|key| {
+            let mut waiting = self.shared.waiting.of(&key); // before the store is looked at
+            self.shared.spooled(&key, &mut waiting);
+            let held = self.ask(&key);
+            self.answer(key, held, &waiting)
+        })
+    }
+    /// The answer, if nobody need be asked; else the key again.
+    pub(super) fn seen(&self, key: Key) -> std::result::Result<Answer, Key> {
         self.readings.take(&key); // first, so that a read which fails leaves nothing to replace
         let shared = &*self.shared;
-        let mut waiting = shared.waiting.of(&key); // before the store is looked at
-        let held = match shared.peek(&key) {
-            Some(held) => {
-                shared.counters.hits.fetch_add(1, Relaxed);
-                Some(held)
-            }
-            None => {
-                shared.spooled(&key, &mut waiting);
-                self.ask(&key)
-            }
-        };
-        let answer = shared.answer(key, held, &waiting);
-        if let Answer::Held(found) = &answer {
-            self.readings.remember(&found.key, found.over());
-        }
-        answer
+        let waiting = shared.waiting.of(&key); // before the cache is looked at
+        let Some(held) = shared.peek(&key) else { return Err(key) };
+        shared.counters.hits.fetch_add(1, Relaxed);
+        Ok(self.answer(key, Some(held), &waiting))
     }
     /// The same for callers that nothing tells apart, and without a thread that waits.
     pub(super) fn find(&self, key: Key) -> Result<impl Future<Output = Answer> + Send + use<>> {
@@ -224,6 +221,14 @@ impl Engine {
         crate::uss::wait(&self.handle, future)
     }
 
+    /// `held` and what waits, together; remembered for the next `set`.
+    fn answer(&self, key: Key, held: Option<Option<Arc<Assignment>>>, waiting: &[Arc<Offer>]) -> Answer {
+        let answer = self.shared.answer(key, held, waiting);
+        if let Answer::Held(found) = &answer {
+            self.readings.remember(&found.key, found.over());
+        }
+        answer
+    }
     /// What the store says, or said; nothing if nobody can tell in time.
     fn ask(&self, key: &Key) -> Option<Option<Arc<Assignment>>> {
         let shared = &self.shared;
