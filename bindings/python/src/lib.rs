@@ -92,14 +92,8 @@ impl Native {
             Some(answer) => answer,
             None => py.detach(|| self.connector.get(user, campaign)),
         };
-        match answer {
-            Answer::Held(found) => shown(py, &found, user_id, campaign_key).map(Some),
-            Answer::Unknown if self.raises_on_miss => {
-                let message = "nobody could tell in time what is held, and on_miss is \"raise\"";
-                Err(raised(py, &Error::new(ErrorKind::Unavailable, "connector", message)))
-            }
-            Answer::Absent | Answer::Unknown => Ok(None),
-        }
+        let Some(found) = self.found(py, answer)? else { return Ok(None) };
+        shown(py, &found, user_id, campaign_key).map(Some)
     }
     /// Keeps what the SDK decided. Returns at once, raises nothing.
     fn set(&self, py: Python<'_>, record: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -132,6 +126,32 @@ impl Native {
     fn flush(&self, py: Python<'_>, timeout_ms: f64) -> PyResult<()> {
         let limit = millis("timeout_ms", timeout_ms)?;
         self.wait(py, || self.connector.flush(limit))
+    }
+
+    /// What FME's SDK kept of this feature for this user, as a fresh dict, or None.
+    fn fme_get<'py>(
+        &self,
+        py: Python<'py>,
+        feature_key: &Bound<'py, PyAny>,
+        user_id: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let (Some(feature), Some(user)) = (text(feature_key), text(user_id)) else {
+            self.refuse(py);
+            return Ok(None);
+        };
+        let answer = match self.connector.fme().seen(feature, user) {
+            Some(answer) => answer,
+            None => py.detach(|| self.connector.fme().get(feature, user)),
+        };
+        let Some(found) = self.found(py, answer)? else { return Ok(None) };
+        loads(py, &json!(found).to_string()).map(Some)
+    }
+    fn fme_set(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        match parse(data)? {
+            Ok(data) => py.detach(|| self.connector.fme().set(data)),
+            Err(error) => py.detach(|| self.connector.refuse(&error)),
+        }
+        Ok(())
     }
 
     /// `settle` is called once, from another thread, with an error or what `claim` answers.
@@ -172,6 +192,16 @@ impl Native {
 }
 
 impl Native {
+    fn found(&self, py: Python<'_>, answer: Answer) -> PyResult<Option<Found>> {
+        match answer {
+            Answer::Held(found) => Ok(Some(found)),
+            Answer::Unknown if self.raises_on_miss => {
+                let message = "nobody could tell in time what is held, and on_miss is \"raise\"";
+                Err(raised(py, &Error::new(ErrorKind::Unavailable, "connector", message)))
+            }
+            Answer::Absent | Answer::Unknown => Ok(None),
+        }
+    }
     fn refuse(&self, py: Python<'_>) {
         let error = Error::invalid("id", "an id is no well-formed text and cannot be stored");
         py.detach(|| self.connector.refuse(&error));

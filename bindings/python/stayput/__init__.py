@@ -30,6 +30,10 @@ class UserStorage(Native):
         """The same as `flush`, for asyncio."""
         await _settled(self.flush_later, timeout_ms)
 
+    def fme(self):
+        """The same storage for VWO's FME SDK: `init({"storage": storage.fme(), …})`."""
+        return Fme(self)
+
     def close(self):
         """Ends connections and threads. Flush first, or use `with`, which does."""
         _open.discard(self)
@@ -52,6 +56,13 @@ class UserStorage(Native):
             await self.aflush()
         finally:
             self.close()
+
+
+class Fme:
+    """What `vwo-fme-python-sdk` calls."""
+
+    def __init__(self, storage):
+        self.get, self.set = storage.fme_get, storage.fme_set
 
 
 async def _settled(begin, *arguments):

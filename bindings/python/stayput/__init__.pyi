@@ -22,6 +22,14 @@ class Claimed(TypedDict):
 class StayputError(Exception):
     kind: Literal["corrupt", "invalid", "refused", "timeout", "unavailable"]
 
+class Fme:
+    """What `vwo-fme-python-sdk` calls: the feature's key comes first."""
+
+    def get(self, feature_key: str, user_id: str) -> dict[str, Any] | None:
+        """What is held, as a fresh dict. Waits at most `deadline_ms`, and only for what was not seen before."""
+    def set(self, data: dict[str, Any]) -> None:
+        """Keeps a decision: shown at once, delivered in the background, tried again until the store has it."""
+
 class UserStorage:
     """`vwo.launch(settings, user_storage=UserStorage.open(url))`. Share one among all threads; it survives a fork."""
 
@@ -60,6 +68,8 @@ class UserStorage:
     async def aclaim(self, record: UserRecord) -> Claimed: ...
     async def aprefetch(self, user_id: str, campaign_keys: Sequence[str] = ()) -> None: ...
     async def aflush(self, *, timeout_ms: float = 5000) -> None: ...
+    def fme(self) -> Fme:
+        """The same storage for VWO's FME SDK: `init({"storage": storage.fme(), …})`."""
     def close(self) -> None:
         """Ends connections and threads; what was not flushed is lost. `with` flushes first, as the program's end
         does."""

@@ -79,11 +79,7 @@ impl Connector {
     /// The same, if it is known without asking the store, and so without waiting; nothing else happens then. For those
     /// who must let go of something before they wait.
     pub fn seen(&self, user_id: &str, campaign_key: &str) -> Option<Answer> {
-        let engine = self.opened()?;
-        match self.key(Kind::Classic, user_id, campaign_key) {
-            Ok(key) => engine.seen(key).ok(),
-            Err(error) => Some(engine.refuse(&error)),
-        }
+        self.seen_as(Kind::Classic, user_id, campaign_key)
     }
     /// Stores what an SDK decided, in the background; the next `get` of this process shows it. Never waits; what is
     /// wrong with a record is counted and told to `on_error`.
@@ -150,6 +146,13 @@ impl Connector {
         match self.key(kind, user_id, campaign_key) {
             Ok(key) => engine.get(key),
             Err(error) => engine.refuse(&error),
+        }
+    }
+    fn seen_as(&self, kind: Kind, user_id: &str, campaign_key: &str) -> Option<Answer> {
+        let engine = self.opened()?;
+        match self.key(kind, user_id, campaign_key) {
+            Ok(key) => engine.seen(key).ok(),
+            Err(error) => Some(engine.refuse(&error)),
         }
     }
     fn find_as(

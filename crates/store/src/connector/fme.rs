@@ -13,7 +13,11 @@ impl Fme<'_> {
     pub fn get(&self, feature_key: &str, user_id: &str) -> Answer {
         self.0.get_as(Kind::Fme, user_id, feature_key)
     }
-    /// The same for SDKs that go on meanwhile (Node); to be run by [`Connector::spawn`] or [`Connector::wait`]. Waits
+    /// The same, if it is known without asking the store; see [`Connector::seen`].
+    pub fn seen(&self, feature_key: &str, user_id: &str) -> Option<Answer> {
+        self.0.seen_as(Kind::Fme, user_id, feature_key)
+    }
+    /// The same as `get` for SDKs that go on meanwhile (Node); to be run by [`Connector::spawn`] or [`Connector::wait`]. Waits
     /// longer, because it keeps nobody from other work.
     pub fn find(&self, feature_key: &str, user_id: &str) -> Result<impl Future<Output = Answer> + Send + use<>> {
         self.0.find_as(Kind::Fme, user_id, feature_key)
