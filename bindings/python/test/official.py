@@ -1,6 +1,6 @@
 """The official SDK with the storage in its own process."""
 
-import concurrent.futures, multiprocessing, os, threading, unittest
+import concurrent.futures, multiprocessing, os, sys, threading, unittest
 
 import sdk
 from lockstep import LastWriteWins, Lockstep
@@ -62,6 +62,33 @@ class Official(unittest.TestCase):
         self.assertNotEqual(during, before, "the reads do fail")
         with opened(url) as storage:
             self.assertEqual(activate(sdk.launch(TEN_AND_NINETY, storage), users), before)
+
+    def test_two_threads_that_interleave_while_reads_fail_flip_nobody(self):
+        url, users, both = fresh("redis"), USERS[:100], threading.Barrier(2)
+        self.addCleanup(sys.setswitchinterval, sys.getswitchinterval())
+        sys.setswitchinterval(1e-5)
+        with opened(url) as storage:
+            before = activate(sdk.launch(storage=storage), users)
+        with opened(url, deadline_ms=0) as hasty:
+
+            def work(order):
+                client = sdk.launch(TEN_AND_NINETY, Lockstep(hasty, both))
+                return [activate(client, order) for _ in range(3)]
+
+            with concurrent.futures.ThreadPoolExecutor(2) as threads:
+                shown = list(threads.map(work, (users, users)))
+            stats = hasty.stats()
+            self.assertTrue(stats["unknown"] and stats["hits"], f"some reads fail, and some do not: {stats}")
+            self.assertNotEqual(shown[0][0], before)
+            hasty.flush(timeout_ms=60_000)
+        with opened(url) as storage:
+            self.assertEqual([storage.get(user, CAMPAIGN)["variationName"] for user in users], before)
+
+        last = LastWriteWins({})
+        activate(sdk.launch(storage=last), users)
+        last.get = lambda *_: None  # a read that fails
+        activate(sdk.launch(TEN_AND_NINETY, last), users)
+        self.assertNotEqual([last.held[user, CAMPAIGN]["variationName"] for user in users], before, "the control")
 
     def test_a_thread_whose_read_failed_does_not_profit_from_what_another_has_read(self):
         url = fresh("redis")
