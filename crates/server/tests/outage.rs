@@ -43,7 +43,7 @@ fn main() {
     libtest_mimic::run(&Arguments { test_threads: Some(1), ..Arguments::from_args() }, trials).exit();
 }
 
-fn trial<S: Behind>(name: &str, start: fn() -> Result<S, String>) -> Trial {
+fn trial<S: Behind + 'static>(name: &str, start: fn() -> Result<S, String>) -> Trial {
     let drill = move || match start() {
         Err(missing) => Ok::<_, Failed>(Completion::ignored_with(missing)),
         Ok(store) => {

@@ -146,7 +146,9 @@ fn export_cut_off() {
     let server = Binary::serve(&format!("file:{}", folder.path().display()));
     let pad = "x".repeat(2_000);
     let lines: String = (0..10_000)
-        .map(|user| format!("{{\"userId\":\"{user}\",\"campaignKey\":\"c\",\"variationName\":\"A\",\"metaData\":\"{pad}\"}}\n"))
+        .map(|user| {
+            format!("{{\"userId\":\"{user}\",\"campaignKey\":\"c\",\"variationName\":\"A\",\"metaData\":\"{pad}\"}}\n")
+        })
         .collect();
     assert_eq!(server.call("POST", "/v1/import", lines).status, 200);
     let mut stream = TcpStream::connect(server.address).expect("a server");
@@ -178,7 +180,8 @@ impl Scene {
         Self::with(redis, "timeout=300ms&connect=300ms", arguments)
     }
     fn with(redis: Redis, options: &str, arguments: &[&str]) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads");
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads");
         let proxy = runtime.block_on(Proxy::before(redis.address)).expect("a proxy");
         let folder = tempfile::tempdir().expect("a folder");
         // What is waited out is short; on a busy machine a server may not start within it, and then tries again.

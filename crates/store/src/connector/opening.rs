@@ -15,17 +15,17 @@ use tokio::sync::oneshot;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// Hears of the first success, or of an error before it that waiting cannot cure.
+pub(super) type First = oneshot::Receiver<Result<()>>;
+/// Gets what the store pushes, if it does.
+pub(super) type Pushed = oneshot::Receiver<Option<Changes>>;
+
 /// The store at a URL, as soon as it could be reached.
 pub(super) struct Opening(Arc<OnceLock<Arc<dyn ScanStore>>>);
 
 impl Opening {
-    /// Begins to open `url`, and goes on until that succeeds. The receiver hears of the first success, or of an error
-    /// before it that waiting cannot cure; a wrong URL is an error at once. The other one gets what the store pushes, if
-    /// it does. Needs a tokio runtime.
-    pub(super) fn begin(
-        url: String,
-        counters: Arc<Counters>,
-    ) -> Result<(Self, oneshot::Receiver<Result<()>>, oneshot::Receiver<Option<Changes>>)> {
+    /// Begins to open `url`, and goes on until that succeeds; a wrong URL is an error at once. Needs a tokio runtime.
+    pub(super) fn begin(url: String, counters: Arc<Counters>) -> Result<(Self, First, Pushed)> {
         let opened = Arc::new(OnceLock::new());
         let (sender, receiver) = oneshot::channel();
         let (follower, changes) = oneshot::channel();

@@ -143,12 +143,12 @@ async fn restarted() {
     let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]).await;
     let url = server.url("timeout=1s");
     let (cache, other) = (cache(&url).await, open(&url).await);
-    let server = std::cell::RefCell::new(&mut server);
+    let server = tokio::sync::Mutex::new(&mut server);
     pushes::a_restart_is_survived(
         &cache,
         &other,
-        async || server.borrow_mut().kill(),
-        async || server.borrow_mut().restart().await,
+        async || server.lock().await.kill(),
+        async || server.lock().await.restart().await,
     )
     .await;
 }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-static OPEN: Mutex<Option<HashMap<PathBuf, Weak<SpoolFolder>>>> = Mutex::new(None);
+static OPEN: Mutex<Option<Known>> = Mutex::new(None);
 
 /// How often is tried what somebody else is about to finish, and how often before giving up.
 const KNOCK: Duration = Duration::from_millis(5);
@@ -49,9 +49,12 @@ impl SpoolFolder {
     }
 }
 
+/// The spools of a process, by their folders.
+type Known = HashMap<PathBuf, Weak<SpoolFolder>>;
+
 /// What this process has open. A child may have inherited the lock from a thread that it does not have: it does not
 /// wait for ever.
-fn open() -> Result<MutexGuard<'static, Option<HashMap<PathBuf, Weak<SpoolFolder>>>>> {
+fn open() -> Result<MutexGuard<'static, Option<Known>>> {
     for _ in 0..KNOCKS {
         match OPEN.try_lock() {
             Ok(open) => return Ok(open),
