@@ -3,10 +3,13 @@
 mod live;
 #[path = "support/ran.rs"]
 mod ran;
+#[path = "support/spoil.rs"]
+mod spoil;
 
 use live::{Binary, Live};
 use ran::{Ran, start, stayput};
 use serde_json::Value;
+use spoil::spoil;
 use std::{fs, path::Path};
 
 /// Findings that are not well, as area and what to do.
@@ -213,18 +216,4 @@ fn bench_measures_a_store_and_the_wire() {
     let nobody = run(&["bench", "--http", "127.0.0.1:1", "--seconds", "1"]);
     assert_eq!(nobody.code, Some(1));
     assert!(nobody.err.contains("http://127.0.0.1:1 cannot be measured"), "{}", nobody.err);
-}
-
-/// Overwrites the version of the value that stands behind `key`.
-fn spoil(path: &Path, key: &[u8]) {
-    let mut bytes = fs::read(path).expect("there");
-    let mut spoiled = 0;
-    for at in 0..bytes.len() - key.len() {
-        if &bytes[at..at + key.len()] == key && bytes[at + key.len()] == 1 {
-            bytes[at + key.len()] = 0xEE;
-            spoiled += 1;
-        }
-    }
-    assert!(spoiled > 0, "the value is there");
-    fs::write(path, bytes).expect("written");
 }

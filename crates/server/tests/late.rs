@@ -1,17 +1,14 @@
 //! A server with a spool that starts while its Redis is down: it keeps claims, and delivers them once Redis is there.
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use live::{Answer, Binary};
+use redis::Redis;
 use serde_json::json;
-use std::{
-    net::{SocketAddr, TcpListener, TcpStream},
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
-use tempfile::TempDir;
+use std::{process::Command, time::Duration};
 
 #[path = "support/live.rs"]
 mod live;
+#[path = "support/redis.rs"]
+mod redis;
 
 fn main() {
     let tests: [(&str, fn()); 5] = [
@@ -21,7 +18,7 @@ fn main() {
         ("what_a_spool_cannot_mend_ends_it_all_the_same", wrong_ones),
         ("a_password_that_turns_out_wrong_is_told_and_loses_nothing", late_password),
     ];
-    let missing = Command::new("redis-server").arg("--version").output().is_err();
+    let missing = !Redis::is_installed();
     let trial = |(name, test): (&str, fn())| {
         Trial::ignorable_test(name, move || match missing {
             true => Ok::<_, Failed>(Completion::ignored_with("redis-server is not installed")),
@@ -39,7 +36,7 @@ fn claims_are_kept() {
     let spool = folder.path().join("spool").display().to_string();
     redis.run(&[]);
     redis.kill();
-    let server = serve(&redis.url(""), &spool);
+    let server = serve(&url(&redis), &spool);
     server.says("the store cannot be reached; claims are spooled until it can");
     let first = put(&server, "u", r#"{"variationName":"A","goalIdentifier":"g"}"#);
     assert_eq!((first.status, &first.json()["outcome"]), (200, &json!("spooled")));
@@ -49,7 +46,7 @@ fn claims_are_kept() {
     assert_eq!(ready.status, 503, "a store that was never seen may be the wrong one");
     assert!(ready.json()["error"]["message"].as_str().is_some_and(|why| why.contains("cannot be reached")));
     let doctor = Command::new(env!("CARGO_BIN_EXE_stayput"))
-        .args(["doctor", "--json", "--store", &redis.url(""), "--spool", &spool])
+        .args(["doctor", "--json", "--store", &url(&redis), "--spool", &spool])
         .output();
     let doctor = String::from_utf8(doctor.expect("the binary").stdout).expect("UTF-8");
     assert!(doctor.contains("2 claims wait"), "{doctor}");
@@ -83,7 +80,7 @@ fn another_server() {
 
 fn without_a_spool() {
     let redis = Redis::new();
-    let (code, told) = ends(&["--store", &redis.url("")]);
+    let (code, told) = ends(&["--store", &url(&redis)]);
     assert_eq!(code, Some(1), "{told}");
     assert!(told.contains("cannot be reached") && told.contains("check that the store runs"), "{told}");
     assert_eq!(told.lines().count(), 1, "{told}");
@@ -105,7 +102,7 @@ fn wrong_ones() {
 fn late_password() {
     let (folder, mut redis) = (tempfile::tempdir().expect("a folder"), Redis::new());
     let spool = folder.path().join("spool").display().to_string();
-    let server = serve(&redis.url(""), &spool);
+    let server = serve(&url(&redis), &spool);
     assert_eq!(put(&server, "u", r#"{"variationName":"A"}"#).json()["outcome"], "spooled");
     redis.run(&["--requirepass", "right"]);
     server.says("the store still cannot be used: redis: the server did not accept the user or the password");
@@ -143,42 +140,7 @@ fn eventually(what: &str, mut now: impl FnMut() -> bool) {
     panic!("not in a minute: {what}");
 }
 
-/// A Redis of one test, on a port that it keeps.
-struct Redis {
-    folder: TempDir,
-    address: SocketAddr,
-    child: Option<Child>,
-}
-
-impl Redis {
-    fn new() -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
-        Self { folder: tempfile::tempdir().expect("a folder"), address, child: None }
-    }
-    fn url(&self, options: &str) -> String {
-        format!("redis://{}?timeout=1s&connect=1s{options}", self.address)
-    }
-    fn run(&mut self, options: &[&str]) {
-        self.child = Some(redis_server(self.folder.path(), self.address, options));
-        eventually("redis-server listens", || TcpStream::connect(self.address).is_ok());
-    }
-    fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().expect("SIGKILL");
-            child.wait().expect("it is gone");
-        }
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-fn redis_server(folder: &Path, address: SocketAddr, options: &[&str]) -> Child {
-    let mut command = Command::new("redis-server");
-    command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--port"]);
-    command.arg(address.port().to_string()).arg("--dir").arg(folder).args(options);
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("redis-server")
+/// Where it is, for clients with little patience.
+fn url(redis: &Redis) -> String {
+    format!("{}?timeout=1s&connect=1s", redis.url())
 }

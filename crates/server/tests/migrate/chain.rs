@@ -22,7 +22,7 @@ fn the_same_lines(urls: &[String], count: usize) {
     let mut was_killed = 0;
     for pair in stops.windows(2) {
         let [from, to] = pair else { panic!("pairs") };
-        was_killed += usize::from(killed(&folder, from, to));
+        was_killed += usize::from(folder.killed_on_the_way(&[from, to]));
         let (ran, peak) = watched(&folder, &["migrate", from, to, "--json", "--verify"]);
         assert_eq!((ran.code, ran.counts(["found", "failed", "kept"])), (Some(0), [count as u64, 0, 0]), "{}", ran.err);
         assert_eq!(ran.counts(["verified", "differing"]), [count as u64, 0]);
@@ -33,17 +33,6 @@ fn the_same_lines(urls: &[String], count: usize) {
     }
     assert!(was_killed > 0, "it was never caught in the middle");
     assert!(sorted(&folder.export(&first)) == sorted(&folder.export(&last)), "the same lines at both ends");
-}
-
-/// Kills a migration in the middle; false if it was too quick for that.
-fn killed(folder: &Folder, from: &str, to: &str) -> bool {
-    let mut child = folder.start(&["migrate", from, to]);
-    while folder.states().is_empty() && child.try_wait().expect("asked").is_none() {
-        sleep(Duration::from_millis(1));
-    }
-    child.kill().expect("SIGKILL");
-    child.wait().expect("it is gone");
-    !folder.states().is_empty()
 }
 
 /// Runs to the end; tells the most anonymous memory that was seen.

@@ -46,13 +46,7 @@ pub(crate) fn csv_is_gone_on_with(_: &[String]) {
     folder.write("rows.csv", &rows);
     for round in 0..20 {
         let to = folder.store(&format!("to{round}"));
-        let mut child = folder.start(&["migrate", "csv:rows.csv", &to]);
-        while folder.states().is_empty() && child.try_wait().expect("asked").is_none() {
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
-        child.kill().expect("SIGKILL");
-        child.wait().expect("it is gone");
-        if folder.states().is_empty() {
+        if !folder.killed_on_the_way(&["csv:rows.csv", &to]) {
             continue; // it was too quick
         }
         let ran = folder.migrate(&["csv:rows.csv", &to]);
@@ -141,22 +135,25 @@ pub(crate) fn agent_strings(urls: &[String]) {
 }
 
 /// A database of one test, empty.
-struct Redis {
-    url: String,
+pub(crate) struct Redis {
+    pub(crate) url: String,
     stream: BufReader<TcpStream>,
 }
 
 impl Redis {
+    /// Another at each call.
     fn open(url: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(7);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self::numbered(url, NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+    pub(crate) fn numbered(url: &str, number: u32) -> Self {
         let stream = TcpStream::connect(url.trim_start_matches("redis://")).expect("a server");
         let mut redis = Self { url: format!("{url}/{number}"), stream: BufReader::new(stream) };
         redis.ask(&["SELECT", &number.to_string()]);
         redis.ask(&["FLUSHDB"]);
         redis
     }
-    fn ask(&mut self, words: &[&str]) {
+    pub(crate) fn ask(&mut self, words: &[&str]) {
         let mut text = format!("*{}\r\n", words.len());
         for word in words {
             let _ = write!(text, "${}\r\n{word}\r\n", word.len());

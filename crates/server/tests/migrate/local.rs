@@ -1,7 +1,7 @@
 //! Between folders of this machine.
 use super::tool::{Folder, lines, memory};
 use serde_json::json;
-use std::{fmt::Write as _, fs, io::Write as _, thread::sleep, time::Duration};
+use std::{fmt::Write as _, fs, io::Write as _};
 
 pub(crate) fn twice_changes_nothing(_: &[String]) {
     let folder = Folder::new();
@@ -76,13 +76,7 @@ pub(crate) fn killed_in_the_middle(_: &[String]) {
     let export = folder.export(&from);
     for round in 0..20 {
         let to = folder.store(&format!("to{round}"));
-        let mut child = folder.start(&["migrate", &from, &to]);
-        while folder.states().is_empty() && child.try_wait().expect("asked").is_none() {
-            sleep(Duration::from_millis(1));
-        }
-        child.kill().expect("SIGKILL");
-        child.wait().expect("it is gone");
-        if folder.states().is_empty() {
+        if !folder.killed_on_the_way(&[&from, &to]) {
             continue; // it was too quick
         }
         let ran = folder.migrate(&[&from, &to, "--verify"]);

@@ -7,6 +7,8 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Child,
+    thread::sleep,
+    time::Duration,
 };
 use tempfile::TempDir;
 
@@ -46,6 +48,24 @@ impl Folder {
     }
     pub(crate) fn migrate(&self, arguments: &[&str]) -> Ran {
         self.run(&[&["migrate", "--json"], arguments].concat())
+    }
+    /// Kills `migrate` with these arguments as soon as it has written down where it is; false if it was too quick.
+    pub(crate) fn killed_on_the_way(&self, arguments: &[&str]) -> bool {
+        let mut child = self.start(&[&["migrate"], arguments].concat());
+        self.is_on_the_way(&mut child);
+        child.kill().expect("SIGKILL");
+        child.wait().expect("it is gone");
+        !self.states().is_empty()
+    }
+    /// Waits until `child` has written down where it is, or has ended: then false.
+    pub(crate) fn is_on_the_way(&self, child: &mut Child) -> bool {
+        while child.try_wait().expect("asked").is_none() {
+            if !self.states().is_empty() {
+                return true;
+            }
+            sleep(Duration::from_millis(1));
+        }
+        false
     }
     pub(crate) fn export(&self, store: &str) -> String {
         let ran = self.run(&["export", "--store", store]);

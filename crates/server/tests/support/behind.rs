@@ -1,9 +1,9 @@
 //! Stores of a test alone, that are killed and come back with all that they had answered.
+use super::redis::Redis;
 use std::{
     fs,
-    net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     thread::sleep,
     time::Duration,
 };
@@ -17,54 +17,15 @@ pub(crate) trait Behind {
     fn run(&mut self);
 }
 
-/// A Redis of this test alone, where every answered write survives SIGKILL.
-pub(crate) struct Redis {
-    folder: TempDir,
-    address: SocketAddr,
-    child: Option<Child>,
-}
-
-impl Redis {
-    pub(crate) fn start() -> Result<Self, String> {
-        if Command::new("redis-server").arg("--version").output().is_err() {
-            return Err("redis-server is not installed".into());
-        }
-        // Free a moment ago, and below the range that the system hands out it would not be ours either.
-        let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
-        let mut redis = Self { folder: tempfile::tempdir().expect("a folder"), address, child: None };
-        redis.run();
-        Ok(redis)
-    }
-}
-
 impl Behind for Redis {
     fn url(&self) -> String {
         format!("redis://{}?timeout=500ms&connect=200ms", self.address)
     }
     fn run(&mut self) {
-        let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--port"]);
-        command.arg(self.address.port().to_string()).arg("--dir").arg(self.folder.path());
-        self.child = Some(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("redis-server"));
-        for _ in 0..3_000 {
-            if TcpStream::connect(self.address).is_ok() {
-                return;
-            }
-            sleep(Duration::from_millis(10));
-        }
-        panic!("redis-server does not listen");
+        Redis::run(self, &[]);
     }
     fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().expect("SIGKILL");
-            child.wait().expect("it is gone");
-        }
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        self.kill();
+        Redis::kill(self);
     }
 }
 
