@@ -2,12 +2,12 @@
 //! docs/outages.md that no test of a backend or a layer proves. Against a real Redis, and a real process that is killed.
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use live::{Answer, Binary};
+use redis::Redis;
 use serde_json::json;
 use stayput::testing::{Fault, Proxy};
 use std::{
     io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
+    net::TcpStream,
     time::Duration,
 };
 use tempfile::TempDir;
@@ -15,6 +15,8 @@ use tokio::runtime::Runtime;
 
 #[path = "support/live.rs"]
 mod live;
+#[path = "support/redis.rs"]
+mod redis;
 
 fn main() {
     let tests: [(&str, fn()); 8] = [
@@ -27,7 +29,7 @@ fn main() {
         ("an_erasure_that_was_answered_survives_kill_9", erased_and_killed),
         ("an_export_that_a_killed_server_did_not_end_is_seen_to_be_broken", export_cut_off),
     ];
-    let missing = Command::new("redis-server").arg("--version").output().is_err();
+    let missing = !Redis::is_installed();
     let trial = |(name, test): (&str, fn())| {
         Trial::ignorable_test(name, move || match missing {
             true => Ok::<_, Failed>(Completion::ignored_with("redis-server is not installed")),
@@ -53,7 +55,7 @@ const OPERATIONS: [(&str, &str, &str); 8] = [
 ];
 
 fn refuses() {
-    let scene = Scene::new(Redis::start(&[]), &[]);
+    let scene = Scene::new(Redis::with(&[]), &[]);
     scene.proxy.set(Fault::Reset);
     scene.all_fail(&[503], &["unavailable"]);
     scene.spools();
@@ -62,7 +64,7 @@ fn refuses() {
 }
 
 fn hangs() {
-    let scene = Scene::new(Redis::start(&[]), &[]);
+    let scene = Scene::new(Redis::with(&[]), &[]);
     scene.proxy.set(Fault::HalfOpen);
     // A connection that cannot be made is unavailable, one that falls silent a timeout.
     scene.all_fail(&[503, 504], &["unavailable", "timeout"]);
@@ -72,7 +74,7 @@ fn hangs() {
 }
 
 fn slow() {
-    let scene = Scene::with(Redis::start(&[]), "timeout=30s&connect=30s", &[]);
+    let scene = Scene::with(Redis::with(&[]), "timeout=30s&connect=30s", &[]);
     scene.proxy.set(Fault::Delay(Duration::from_millis(30)));
     for (method, target, body) in OPERATIONS {
         let answer = scene.server.call(method, target, body);
@@ -82,8 +84,9 @@ fn slow() {
 }
 
 fn loses() {
-    let mut scene = Scene::new(Redis::start(&["--appendonly", "no"]), &[]);
-    scene.redis.restart();
+    let mut scene = Scene::new(Redis::with(&["--appendonly", "no"]), &[]);
+    scene.redis.kill();
+    scene.redis.run(&["--appendonly", "no"]);
     scene.eventually("it is back", |server| server.call("GET", "/readyz", "").status == 200);
     let get = scene.server.call("GET", "/v1/users/held/campaigns/c", "");
     assert_eq!((get.status, get.error().1.as_str()), (404, "absent"));
@@ -95,8 +98,8 @@ fn loses() {
 }
 
 fn full() {
-    let scene = Scene::new(Redis::start(&["--maxmemory-policy", "noeviction"]), &[]);
-    scene.redis.config("maxmemory", "1");
+    let scene = Scene::new(Redis::with(&["--maxmemory-policy", "noeviction"]), &[]);
+    configure(&scene.redis, "maxmemory", "1");
     for (method, target, body) in OPERATIONS {
         let answer = scene.server.call(method, target, body);
         match method {
@@ -107,13 +110,13 @@ fn full() {
     }
     assert_eq!(scene.server.call("GET", "/v1/users/gone", "").json()["campaigns"], json!([]), "erased all the same");
     scene.spools();
-    scene.redis.config("maxmemory", "0");
+    configure(&scene.redis, "maxmemory", "0");
     scene.recovers();
 }
 
 fn breaker() {
     let scene = Scene::with(
-        Redis::start(&[]),
+        Redis::with(&[]),
         "timeout=20s&connect=20s",
         &["--breaker-failures", "1", "--breaker-pause", "1h", "--store-time", "200ms"],
     );
@@ -273,47 +276,10 @@ fn eventually(what: &str, mut now: impl FnMut() -> bool) {
     panic!("not in a minute: {what}");
 }
 
-/// A Redis of one test.
-struct Redis {
-    folder: TempDir,
-    address: SocketAddr,
-    options: &'static [&'static str],
-    child: Child,
-}
-
-impl Redis {
-    fn start(options: &'static [&'static str]) -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
-        let folder = tempfile::tempdir().expect("a folder");
-        let child = redis_server(&folder, address, options);
-        Self { folder, address, options, child }
-    }
-    fn restart(&mut self) {
-        self.child.kill().expect("SIGKILL");
-        self.child.wait().expect("it is gone");
-        self.child = redis_server(&self.folder, self.address, self.options);
-    }
-    fn config(&self, option: &str, value: &str) {
-        let mut stream = TcpStream::connect(self.address).expect("redis-server");
-        write!(stream, "CONFIG SET {option} {value}\r\n").expect("it reads");
-        let mut answer = [0; 5];
-        stream.read_exact(&mut answer).expect("an answer");
-        assert_eq!(&answer, b"+OK\r\n");
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn redis_server(folder: &TempDir, address: SocketAddr, options: &[&str]) -> Child {
-    let mut command = Command::new("redis-server");
-    command.args(["--bind", "127.0.0.1", "--save", "", "--port", &address.port().to_string()]);
-    command.arg("--dir").arg(folder.path()).args(options).stdout(Stdio::null()).stderr(Stdio::null());
-    let child = command.spawn().expect("redis-server");
-    eventually("redis-server listens", || TcpStream::connect(address).is_ok());
-    child
+fn configure(redis: &Redis, option: &str, value: &str) {
+    let mut stream = TcpStream::connect(redis.address).expect("redis-server");
+    write!(stream, "CONFIG SET {option} {value}\r\n").expect("it reads");
+    let mut answer = [0; 5];
+    stream.read_exact(&mut answer).expect("an answer");
+    assert_eq!(&answer, b"+OK\r\n");
 }

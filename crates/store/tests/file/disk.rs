@@ -1,7 +1,7 @@
 //! Disks that are full or read-only, folders of others.
 use super::support::{Process, Test, entry, held, key, name, offer, open, run};
 use stayput::{
-    AssignmentStore, AssignmentStoreExt, ErrorKind,
+    AssignmentStore, AssignmentStoreExt, ErrorKind, ScanStore,
     backends::{File, FileOptions},
 };
 use std::{ffi::CString, fs, os::unix::fs::PermissionsExt, path::Path, path::PathBuf, sync::OnceLock};
@@ -77,6 +77,17 @@ fn full() {
             assert_eq!(held(&store, &key(&format!("u{number}"), "c")).await.unwrap().goals.len(), 100);
         }
         assert_eq!(held(&store, &key(&format!("u{stored}"), "c")).await, None, "a refused claim was stored");
+        // Exports go on. An erasure needs pages too: it is refused as a whole, or done.
+        assert_eq!(store.scan(None, None, 10_000).await.unwrap().entries.len(), stored);
+        let first = key("u0", "c");
+        match store.erase(first.user()).await {
+            Ok(erased) => assert_eq!((erased, held(&store, &first).await), (1, None)),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+                assert!(error.message().contains("make room"), "{error}");
+                assert!(held(&store, &first).await.is_some(), "half an erasure");
+            }
+        }
         let other = File::open(disk.0.join("another"), FileOptions::default());
         assert_eq!(other.unwrap_err().kind(), ErrorKind::Refused);
 
@@ -84,9 +95,11 @@ fn full() {
         for number in stored..stored + 10 {
             assert!(store.claim_one(&big(number)).await.unwrap().won());
         }
+        store.erase(first.user()).await.unwrap();
         drop(store);
         let store = open(&disk.0.join("store"));
-        for number in 0..stored + 10 {
+        assert_eq!(held(&store, &first).await, None);
+        for number in 1..stored + 10 {
             assert_eq!(held(&store, &key(&format!("u{number}"), "c")).await.unwrap().goals.len(), 100);
         }
     });

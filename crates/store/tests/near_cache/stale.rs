@@ -1,6 +1,6 @@
 //! While the store fails, what it said before has to do, and is marked.
 use super::scene::{Advanced, HOUR, Scene, key, name, offer, user};
-use stayput::{AssignmentStore, AssignmentStoreExt, ErrorKind, testing::Plan};
+use stayput::{AssignmentStore, AssignmentStoreExt, ErrorKind, ScanStore, testing::Plan};
 
 fn scene() -> Scene {
     Scene::new(|options| options.max_age(HOUR).max_stale(5 * HOUR))
@@ -141,4 +141,20 @@ async fn what_the_store_pushes_about_a_claim_before_it_answers_does_not_take_the
     assert_eq!(scene.known(), None, "it may have been somebody else's change");
     scene.fail(ErrorKind::Unavailable);
     assert_eq!(scene.read().await.expect("what was answered"), Some("v".into()));
+}
+
+#[tokio::test]
+async fn a_stale_cache_neither_exports_nor_survives_an_erasure() {
+    let scene = scene();
+    let first = scene.held("v").await.held.expect("held");
+    scene.read().await.expect("a read");
+    let now = scene.clock.advanced();
+    let over = offer("u", "w", now).replacing(name("v"), Some(first.by));
+    scene.other.claim_one(&over).await.expect("a replacement elsewhere");
+    assert_eq!(scene.read().await.expect("a read"), Some("v".into()), "it has not heard of it");
+    let page = scene.cache.scan(None, None, 10).await.expect("a page");
+    assert_eq!(page.entries[0].assignment.variation, name("w"), "an export shows what is held");
+    assert_eq!(scene.cache.erase(&user("u")).await.expect("an erasure"), 1);
+    assert_eq!(scene.read().await.expect("a read"), None);
+    assert_eq!(scene.known(), None);
 }

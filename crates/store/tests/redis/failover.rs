@@ -1,6 +1,6 @@
 //! A master dies under load: nothing wrong is said, service comes back by itself, and what was lost is counted.
 use crate::bench::{Add, Needs, Servers, eventually, key, name, offer, open, rounds};
-use stayput::{AssignmentStoreExt, ErrorKind, Key, ScanStore};
+use stayput::{AssignmentStoreExt, ErrorKind, Key, Page, ScanStore};
 use std::{
     sync::{
         Arc,
@@ -40,6 +40,7 @@ async fn master_dies(servers: &'static str, master: &'static str, signal: &'stat
         store.claim_one(&offer(settled.clone()).offering(name("v"))).await.expect("a claim");
     }
     sleep(Duration::from_secs(1)).await;
+    let begun = store.scan(None, None, 50).await.expect("the first page of an export");
 
     let (stop, errors) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let mut writers = JoinSet::new();
@@ -111,6 +112,7 @@ async fn master_dies(servers: &'static str, master: &'static str, signal: &'stat
     );
     assert!(errors.load(Ordering::Relaxed) > 0, "nobody noticed that a master died");
     assert!(lost * 20 < acknowledged.len(), "{lost} of {} lost: more than was under way", acknowledged.len());
+    exported_and_erased(&store, begun, &settled).await;
     if signal == "STOP" {
         bench.signal(master, "CONT");
         for _ in 0..10 * rounds() {
@@ -118,6 +120,25 @@ async fn master_dies(servers: &'static str, master: &'static str, signal: &'stat
             sleep(Duration::from_millis(100)).await;
         }
     }
+}
+
+/// The export goes on from where it was on the server that is gone; then somebody is erased.
+async fn exported_and_erased(store: &Arc<dyn ScanStore>, begun: Page, settled: &[Key]) {
+    let (mut exported, mut next) = (begun.entries, begun.next);
+    while let Some(after) = next {
+        let page = store.scan(None, Some(&after), 50).await.expect("service is back");
+        exported.extend(page.entries);
+        next = page.next;
+    }
+    let mut exported: Vec<&Key> = exported.iter().map(|entry| &entry.key).filter(|key| settled.contains(key)).collect();
+    exported.sort();
+    let mut expected: Vec<&Key> = settled.iter().collect();
+    expected.sort();
+    assert_eq!(exported, expected, "what was held from the first page to the last appears once");
+    let nobody = key("nobody", "campaign");
+    store.claim_one(&offer(nobody.clone()).offering(name("v"))).await.expect("service is back");
+    assert_eq!(store.erase(nobody.user()).await.expect("service is back"), 1);
+    assert_eq!(store.get_one(&nobody).await.expect("service is back"), None);
 }
 
 async fn all_answer(store: &Arc<dyn ScanStore>, keys: &[Key]) -> bool {
