@@ -8,6 +8,7 @@ use stayput::testing::{Fault, Proxy};
 use std::{
     io::{Read, Write},
     net::TcpStream,
+    process::Command,
     time::Duration,
 };
 use tempfile::TempDir;
