@@ -1,6 +1,6 @@
 //! Answers that overlap with something else never undo it.
-use super::scene::{Advanced, HOUR, Scene, goal, key, offer, slow_gets, user};
-use stayput::{AssignmentStore, AssignmentStoreExt, ClaimId, Entry, ScanStore};
+use super::scene::{Advanced, HOUR, Scene, goal, key, name, offer, slow_gets, user};
+use stayput::{AssignmentStore, AssignmentStoreExt, ClaimId, Entry, ErrorKind, ScanStore};
 use std::time::Duration;
 
 const LATE: Duration = Duration::from_secs(5);
@@ -133,4 +133,19 @@ async fn a_whole_record_that_was_read_before_a_claim_does_not_make_it_absent() {
     prefetch.await.expect("no panic").expect("prefetch");
     assert_ne!(scene.known(), Some("absent".into()));
     assert_eq!(scene.read().await.expect("a read"), Some("v".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ones_own_claim_has_replaced_is_not_told_again_although_another_claim_failed_meanwhile() {
+    let scene = Scene::new(|options| options.max_stale(HOUR));
+    scene.held("v").await;
+    assert_eq!(scene.read().await.expect("a read"), Some("v".into()));
+    let over = offer("u", "w", scene.clock.advanced()).replacing(name("v"), None);
+    let replacement = scene.slow_claim(over, LATE).await;
+    scene.fail(ErrorKind::Unavailable);
+    scene.cache.claim_one(&goal("u", "g", scene.clock.advanced())).await.expect_err("the store fails");
+    let told = replacement.await.expect("no panic").expect("it was asked before");
+    assert_eq!(told.held.expect("held").variation, name("w"));
+    assert_eq!(scene.known(), None, "it is in doubt");
+    assert_eq!(scene.read().await.expect("the last that was said"), Some("w".into()));
 }

@@ -78,6 +78,10 @@ impl Flights {
             () => Since::Nothing,
         }
     }
+    /// Whether another answer came since, whatever else happened.
+    pub(super) fn is_learnt_since(&self, began: u64, key: &Key) -> bool {
+        self.marks.get(key).is_some_and(|mark| mark.learnt > began)
+    }
     /// Whether nothing at all was forgotten since a question began.
     pub(super) fn is_whole_since(&self, began: u64) -> bool {
         self.forgotten <= began && self.marks.values().all(|mark| mark.forgotten <= began)

@@ -281,17 +281,23 @@ impl Ticket {
         match (flights.since(self.began, key), draft.slot(key).map(|slot| slot.held().clone()), held) {
             // Not only this answer is in doubt: if it was a claim's, one that began later and was applied earlier
             // would hide it.
-            (Since::Forgotten, _, _) | (Since::Doubted, _, None) => {
+            (since @ (Since::Forgotten | Since::Doubted), known, held) => {
+                let overlaps = flights.is_learnt_since(self.began, key);
                 flights.forgotten(key);
-                draft.doubt(key);
-            }
-            // What the store pushed may have been this very claim: while it fails, this is still the best that is known.
-            (Since::Doubted, known, Some(held)) => {
-                flights.forgotten(key);
-                draft.doubt(key);
-                if known.is_none() || draft.slot(key).is_some_and(|slot| slot.read().at <= self.read.at) {
-                    draft.keep(key, held, self.read.doubtful());
+                match (known, held) {
+                    // Forgotten, and not only doubted: it does not come back.
+                    (None, _) if since == Since::Forgotten => {}
+                    // What is known was true before this was asked, and what the store pushed may have been this very
+                    // claim. While nobody can be asked, this is the better guess: a process is never told again what its
+                    // own claim has replaced.
+                    (_, Some(held)) if !overlaps => {
+                        flights.learnt(key);
+                        draft.keep(key, held, self.read);
+                    }
+                    (Some(known), Some(held)) if known.by == held.by => {}
+                    _ => draft.forget(key),
                 }
+                draft.doubt(key);
             }
             (Since::Nothing, _, Some(held)) => {
                 flights.learnt(key);
