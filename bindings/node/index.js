@@ -27,6 +27,7 @@ process.on('beforeExit', () => {
 
 class UserStorage {
   #native;
+  #get;
   #throwsOnMiss;
   #ended = false;
 
@@ -52,6 +53,7 @@ class UserStorage {
     } catch (error) {
       throw new StayputError('invalid', error.message);
     }
+    this.#get = this.#native.getter();
     open.add(this);
     // Bound, because some SDKs take the methods off the object.
     this.get = this.get.bind(this);
@@ -61,7 +63,7 @@ class UserStorage {
   /** The record of this user in this campaign, or nothing. Never a promise. */
   get(userId, campaignKey) {
     if (!isId(userId) || !isId(campaignKey)) return void this.#native.refuse();
-    const told = this.#native.get(userId, campaignKey);
+    const told = this.#get(userId, campaignKey);
     if (told) return record(userId, campaignKey, told);
     if (told === null && this.#throwsOnMiss) {
       throw new StayputError('unavailable', 'nobody could tell in time what is held, and onMiss is "off"');

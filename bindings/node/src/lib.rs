@@ -1,5 +1,8 @@
 //! What `index.js` calls: converts between JavaScript's values and a `Connector`'s, and does nothing else.
 #![expect(missing_docs, reason = "nobody calls this from Rust")]
+mod id;
+
+use id::Id;
 use napi::{
     Env, JsDeferred, Result, Status,
     bindgen_prelude::{FnArgs, Function, Object},
@@ -54,14 +57,19 @@ impl Native {
         Ok(Self(Arc::new(Connector::open(&url, connector).map_err(wrong)?)))
     }
 
-    /// What is held, as `told` writes it; the empty text if nothing is, and nothing if nobody could tell in time.
+    /// A function of a user's id and a campaign's key: what is held, as `told` writes it; the empty text if nothing is,
+    /// and nothing if nobody could tell in time. A function, because a method would first have to find its object.
     #[napi]
-    pub fn get(&self, user_id: String, campaign_key: String) -> Option<String> {
-        match self.0.get(&user_id, &campaign_key) {
-            Answer::Held(found) => Some(told(&found)),
-            Answer::Absent => Some(String::new()),
-            Answer::Unknown => None,
-        }
+    pub fn getter<'env>(&self, env: &'env Env) -> Result<Function<'env, FnArgs<(String, String)>, Option<String>>> {
+        let connector = self.0.clone();
+        env.create_function_from_closure("get", move |call| {
+            let (user_id, campaign_key) = (call.get::<Id>(0)?, call.get::<Id>(1)?);
+            Ok(match connector.get(user_id.as_str(), campaign_key.as_str()) {
+                Answer::Held(found) => Some(told(&found)),
+                Answer::Absent => Some(String::new()),
+                Answer::Unknown => None,
+            })
+        })
     }
     #[napi]
     pub fn set(&self, record: String) {

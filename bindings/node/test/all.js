@@ -4,6 +4,7 @@
 require('./cases');
 require('./contract');
 require('./fme');
+require('./hostile');
 require('./official');
 require('./others');
 require('./outage');

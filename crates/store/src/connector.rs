@@ -14,6 +14,7 @@
 mod answer;
 mod deliver;
 mod engine;
+mod flushing;
 mod fme;
 mod following;
 mod opening;

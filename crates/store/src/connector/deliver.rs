@@ -80,7 +80,7 @@ async fn round(shared: &Shared, offers: &[Arc<Offer>]) -> Result<(), Error> {
 fn settled(shared: &Shared, offer: &Offer, claimed: crate::Claimed) {
     if claimed.outcome != Outcome::Spooled {
         shared.answers();
-        shared.unflushed.store(true, Relaxed);
+        shared.delivered.fetch_add(1, Relaxed);
     }
     let counter = match claimed.outcome {
         Outcome::Spooled => &shared.counters.spooled,

@@ -18,7 +18,7 @@ use std::{
     slice,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -52,9 +52,10 @@ pub(super) struct Shared {
     cache: Option<NearCache<Arc<dyn ScanStore>>>,
     pub(super) breaker: Arc<Gate>,
     /// What no longer waits in memory, and not in the store yet.
-    spool: Option<Arc<SpoolQueue>>,
-    /// Whether the store has taken anything since it was flushed last.
-    pub(super) unflushed: AtomicBool,
+    pub(super) spool: Option<Arc<SpoolQueue>>,
+    /// How many offers the store has taken, and how many of them it had when it was flushed last.
+    pub(super) delivered: AtomicU64,
+    pub(super) flushed: AtomicU64,
     pub(super) waiting: Waiting,
     pub(super) counters: Arc<Counters>,
     /// How many are flushing.
@@ -120,10 +121,12 @@ impl Engine {
     }
     /// The answer, if nobody need be asked; else the key again.
     pub(super) fn seen(&self, key: Key) -> std::result::Result<Answer, Key> {
-        self.readings.take(&key); // first, so that a read which fails leaves nothing to replace
         let shared = &*self.shared;
         let waiting = shared.waiting.of(&key); // before the cache is looked at
-        let Some(held) = shared.peek(&key) else { return Err(key) };
+        let Some(held) = shared.peek(&key) else {
+            self.readings.take(&key); // first, so that a read which fails leaves nothing to replace
+            return Err(key);
+        };
         shared.counters.hits.fetch_add(1, Relaxed);
         Ok(self.answer(key, Some(held), &waiting))
     }
@@ -144,7 +147,7 @@ impl Engine {
                     Shared::ask_patiently(&shared, &handle, &key).await
                 }
             };
-            let answer = shared.answer(key, held, &waiting);
+            let answer = shared.answer(&key, held, &waiting);
             if let Answer::Held(found) = &answer {
                 doubt.dispel(found.over());
             }
@@ -192,7 +195,7 @@ impl Engine {
         let shared = self.shared.clone();
         Ok(async move {
             let Some(cache) = &shared.cache else { return Ok(()) };
-            match cache.prefetch(&user).await {
+            match shared.prefetch(cache, &user).await {
                 Err(error) if !error.is_transient() => cache.get(&keys).await.map(drop),
                 answer => answer,
             }
@@ -223,9 +226,10 @@ impl Engine {
 
     /// `held` and what waits, together; remembered for the next `set`.
     fn answer(&self, key: Key, held: Option<Option<Arc<Assignment>>>, waiting: &[Arc<Offer>]) -> Answer {
-        let answer = self.shared.answer(key, held, waiting);
-        if let Answer::Held(found) = &answer {
-            self.readings.remember(&found.key, found.over());
+        let answer = self.shared.answer(&key, held, waiting);
+        match &answer {
+            Answer::Held(found) => self.readings.remember(&key, found.over()),
+            Answer::Absent | Answer::Unknown => drop(self.readings.take(&key)),
         }
         answer
     }
@@ -270,7 +274,8 @@ impl Shared {
             cache: layers.near_cache,
             breaker: layers.breaker,
             spool: layers.spool,
-            unflushed: AtomicBool::new(false),
+            delivered: AtomicU64::new(0),
+            flushed: AtomicU64::new(0),
             waiting: Waiting::new(options.waiting),
             counters,
             flushing: AtomicU64::new(0),
@@ -283,7 +288,7 @@ impl Shared {
     }
 
     /// What is to be answered, given what the store holds, if that is known, and what waits for it.
-    fn answer(&self, key: Key, held: Option<Option<Arc<Assignment>>>, waiting: &[Arc<Offer>]) -> Answer {
+    fn answer(&self, key: &Key, held: Option<Option<Arc<Assignment>>>, waiting: &[Arc<Offer>]) -> Answer {
         if held.is_none() && waiting.iter().all(|offer| offer.variation.is_none()) {
             self.counters.unknown.fetch_add(1, Relaxed);
             return Answer::Unknown;
@@ -291,8 +296,12 @@ impl Shared {
         if held.is_none() {
             self.counters.undelivered.fetch_add(1, Relaxed);
         }
-        match join(held.flatten(), waiting, self.options.clock.now()) {
-            Some(held) => Answer::Held(Found { key, held, dialect: self.options.dialect }),
+        let held = match waiting {
+            [] => held.flatten(),
+            waiting => join(held.flatten(), waiting, self.options.clock.now()),
+        };
+        match held {
+            Some(held) => Answer::Held(Found { key: key.clone(), held, dialect: self.options.dialect }),
             None => Answer::Absent,
         }
     }
@@ -363,10 +372,9 @@ impl Shared {
     /// What is held. Everything of the user is read at once: the SDK mostly asks for several campaigns.
     async fn read(&self, key: &Key) -> Result<Option<Arc<Assignment>>> {
         if let Some(cache) = &self.cache {
-            match cache.prefetch(key.user()).await {
+            match self.prefetch(cache, key.user()).await {
                 Err(error) if error.is_transient() => return Err(error),
-                Ok(()) => self.answers(),
-                Err(_) => {} // a store that cannot tell all of a user, or something else of the user is unreadable
+                _ => {} // a store that cannot tell all of a user, or something else of the user is unreadable
             }
             if let Some(held) = self.peek(key) {
                 return Ok(held);
@@ -377,6 +385,15 @@ impl Shared {
         let held = self.store.get_one(key).await?;
         self.answers();
         Ok(held.map(Arc::new))
+    }
+    async fn prefetch(&self, cache: &NearCache<Arc<dyn ScanStore>>, user: &User) -> Result<()> {
+        let answer = cache.prefetch(user).await;
+        match &answer {
+            Ok(()) => self.answers(),
+            Err(error) if error.kind() == ErrorKind::Corrupt => self.counters.tell(error), // the key may be fine
+            Err(_) => {}
+        }
+        answer
     }
     /// Puts what waits in the spool in front of what waits in memory, for answers that the store does not give. To be
     /// asked before the store is, as what waits in memory.
@@ -392,36 +409,6 @@ impl Shared {
         let held = self.cache.as_ref()?.stale(key)?;
         self.counters.stale.fetch_add(1, Relaxed);
         Some(Some(held))
-    }
-
-    async fn flush(&self, mark: u64, limit: Duration) -> Result<()> {
-        let end = Instant::now() + limit;
-        self.flushing.fetch_add(1, Ordering::SeqCst);
-        let _flushing = Flushing(self);
-        loop {
-            let settled = self.waiting.settled.notified();
-            let left = self.waiting.before(mark);
-            if left == 0 {
-                break;
-            }
-            self.breaker.hurry();
-            self.hurried.notify_one();
-            if timeout_at(end, settled).await.is_err() {
-                let message =
-                    format!("{left} of what was set could not be delivered within {limit:?} and go on waiting");
-                return Err(Error::new(ErrorKind::Timeout, "connector", message));
-            }
-        }
-        let late = || Error::new(ErrorKind::Timeout, "connector", "what was set is delivered, and not yet durable");
-        let unflushed = self.unflushed.swap(false, Relaxed);
-        let flushed = timeout_at(end, self.store.flush()).await.unwrap_or_else(|_| Err(late()));
-        if flushed.is_err() {
-            self.unflushed.fetch_or(unflushed, Relaxed);
-        }
-        match flushed {
-            Err(error) if error.is_transient() && self.spool.is_some() && !unflushed => Ok(()), // all of it is spooled
-            flushed => flushed,
-        }
     }
 
     fn stats(&self) -> Stats {
@@ -440,15 +427,6 @@ impl Shared {
             invalidations: near.invalidations,
             ..self.counters.stats()
         }
-    }
-}
-
-/// Ends a flush however it ends.
-struct Flushing<'a>(&'a Shared);
-
-impl Drop for Flushing<'_> {
-    fn drop(&mut self) {
-        self.0.flushing.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

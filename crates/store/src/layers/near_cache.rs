@@ -230,6 +230,9 @@ impl<S: ScanStore> ScanStore for NearCache<S> {
         Box::pin(async move {
             let ticket = self.0.keeper.begin(user);
             let entries = self.0.inner.user(user).await?;
+            if entries.iter().any(|entry| entry.key.user() != user) {
+                return Err(asking::of_others());
+            }
             let shared = |entry: &Entry| (entry.key.clone(), Arc::new(entry.assignment.clone()));
             ticket.learn_whole(&entries.iter().map(shared).collect());
             Ok(entries)

@@ -185,9 +185,12 @@ impl<S: ScanStore> Asking<S> {
         let Own { tickets, flight, .. } = own;
         sync::spawn(async move {
             asking.keeper.counters.read();
-            let entries = asking.inner.user(&user).await;
-            let found: Found =
-                entries.map(|held| held.into_iter().map(|entry| (entry.key, entry.assignment.into())).collect());
+            let found: Found = asking.inner.user(&user).await.and_then(|held| {
+                match held.iter().all(|entry| entry.key.user() == &user) {
+                    true => Ok(held.into_iter().map(|entry| (entry.key, entry.assignment.into())).collect()),
+                    false => Err(of_others()),
+                }
+            });
             if let Ok(found) = &found {
                 tickets.into_iter().for_each(|ticket| ticket.learn_whole(found));
             }
@@ -266,6 +269,11 @@ fn known(told: Told) -> Option<Seen> {
 
 fn unanswered<Q: Clone, A>(questions: &[Q], known: &[Option<A>]) -> Vec<Q> {
     questions.iter().zip(known).filter(|(_, known)| known.is_none()).map(|(question, _)| question.clone()).collect()
+}
+
+/// Entries of another user would be shown to this one: what is known of a user is told apart by campaign alone.
+pub(super) fn of_others() -> Error {
+    Error::new(ErrorKind::Corrupt, NAME, "the store behind told of another user than was asked for")
 }
 
 fn unanswered_key() -> Error {
