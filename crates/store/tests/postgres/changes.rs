@@ -1,6 +1,6 @@
 //! A near cache hears of what other clients change, of what hands change too, and that it may have missed something.
 use super::{
-    pushes::{self, Cache, cache, eventually, first, kept, known, offer, second, user, variation},
+    pushes::{self, Cache, cache, eventually, first, hold, kept, known, offer, second, user, variation},
     restart::Servers,
     servers::{bare, fresh_schema, open, proxied, variable, with},
 };
@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 /// A schema of the test's own.
 fn own(url: &str) -> (String, String) {
     let schema = fresh_schema();
-    (with(url, &format!("schema={schema}&timeout=1s&connect=1s&purge=off")), schema)
+    (with(url, &format!("schema={schema}&timeout=5s&connect=5s&purge=off")), schema)
 }
 fn id(key: &Key) -> &str {
     key.user().id()
@@ -46,13 +46,9 @@ pub(crate) async fn what_hands_change_is_seen(url: String) {
     let (through, schema) = own(&url);
     let (cache, hand) = (cache(&through).await, bare(&url).await);
     let (one, other, third) = (user(), user(), user());
-    let know = async || {
-        for key in [&one, &other, &third] {
-            cache.claim_one(&first(key)).await.expect("claim");
-            kept(&cache, key).await;
-        }
-    };
-    know().await;
+    for key in [&one, &other, &third] {
+        hold(&cache, &cache, &first(key)).await;
+    }
     let update = format!("UPDATE {schema}.stayput_assignments SET \"variationName\" = 'hand' WHERE \"userId\" = $1");
     hand.execute(&update, &[&id(&one)]).await.expect("a row");
     eventually("the push", async || known(&cache, &one).is_none()).await;
@@ -61,7 +57,6 @@ pub(crate) async fn what_hands_change_is_seen(url: String) {
     hand.execute(&rename, &[&id(&other)]).await.expect("a row");
     eventually("the push", async || known(&cache, &other).is_none()).await;
     assert_eq!(known(&cache, &third), Some("first".into()), "nobody else is forgotten");
-    know().await;
     let before = cache.stats().outdated;
     hand.batch_execute(&format!("TRUNCATE {schema}.stayput_assignments")).await.expect("nothing is left");
     eventually("that it is told", async || cache.stats().outdated > before).await;
@@ -74,8 +69,7 @@ pub(crate) async fn what_commits_late_is_seen(url: String) {
     let (cache, hand) = (cache(&through).await, bare(&url).await);
     let (early, late) = (user(), user());
     for key in [&early, &late] {
-        cache.claim_one(&first(key)).await.expect("claim");
-        kept(&cache, key).await;
+        hold(&cache, &cache, &first(key)).await;
     }
     let update = |key: &Key| {
         let id = id(key);
@@ -171,7 +165,7 @@ pub(crate) async fn a_silent_connection_makes_everything_outdated(url: String) {
 pub(crate) async fn changes_are_followed_again_after_a_restart(_: String) {
     let folder = tempfile::tempdir().expect("a folder");
     let servers = Servers(folder.path());
-    let url = with(&servers.up_as("postgres", "POSTGRES").await, "timeout=1s&connect=1s&purge=off");
+    let url = with(&servers.up_as("postgres", "POSTGRES").await, "timeout=5s&connect=5s&purge=off");
     let (cache, other) = (cache(&url).await, open(&url).await);
     let (stop, start) = (
         async || servers.signal_to("postgres", "KILL").await,

@@ -11,21 +11,21 @@ const CLUSTER: &str = "STAYPUT_TEST_REDIS_CLUSTER";
 
 pub(crate) fn tests(add: Add<'_>) {
     add("what_others_change_is_seen_after_the_push", Needs::Server(REDIS), || {
-        Box::pin(pushed(url(REDIS, &format!("prefix={}", prefix()))))
+        Box::pin(pushed(url(REDIS, &format!("timeout=10s&connect=5s&prefix={}", prefix()))))
     });
     add("what_others_change_is_seen_after_the_push_with_tls", Needs::Server("STAYPUT_TEST_REDIS_TLS"), || {
-        Box::pin(pushed(url("STAYPUT_TEST_REDIS_TLS", "")))
+        Box::pin(pushed(url("STAYPUT_TEST_REDIS_TLS", "timeout=10s&connect=5s")))
     });
     add(
         "what_others_change_is_seen_after_the_push_behind_sentinels",
         Needs::Server("STAYPUT_TEST_REDIS_SENTINEL"),
-        || Box::pin(pushed(url("STAYPUT_TEST_REDIS_SENTINEL", &format!("prefix={}", prefix())))),
+        || Box::pin(pushed(url("STAYPUT_TEST_REDIS_SENTINEL", &format!("timeout=10s&connect=5s&prefix={}", prefix())))),
     );
     add("a_lost_connection_for_changes_makes_everything_outdated", Needs::Server(REDIS), || Box::pin(lost()));
     add("a_silent_connection_for_changes_makes_everything_outdated", Needs::Server(REDIS), || Box::pin(silent()));
     add("changes_are_followed_again_after_a_restart", Needs::Program, || Box::pin(restarted()));
     add("what_others_change_is_seen_after_the_push_of_any_master", Needs::Server(CLUSTER), || {
-        Box::pin(pushed_by_all(url(CLUSTER, &format!("prefix={}", prefix()))))
+        Box::pin(pushed_by_all(url(CLUSTER, &format!("timeout=10s&connect=5s&prefix={}", prefix()))))
     });
     add("changes_are_followed_again_when_a_master_was_killed", Needs::Program, || Box::pin(master_lost("KILL")));
     add("changes_are_followed_again_when_a_master_was_stopped", Needs::Program, || Box::pin(master_lost("STOP")));
@@ -63,7 +63,7 @@ async fn all_masters_push(cache: &pushes::Cache, other: &Arc<dyn ScanStore>) {
 /// A cluster of the test's own, of which one master is lost.
 async fn master_lost(signal: &'static str) {
     let servers = Servers::start("redis_cluster");
-    let url = servers.url("timeout=1s&connect=500ms");
+    let url = servers.url("timeout=3s&connect=3s");
     let (cache, other) = (cache(&url).await, open(&url).await);
     all_masters_push(&cache, &other).await;
     let before = cache.stats().outdated;
@@ -85,7 +85,7 @@ async fn master_lost(signal: &'static str) {
 /// A replica takes over from a master that lives on, and no connection is lost.
 async fn handed_over() {
     let servers = Servers::start("redis_cluster");
-    let url = servers.url("timeout=1s&connect=500ms");
+    let url = servers.url("timeout=3s&connect=3s");
     let (cache, other) = (cache(&url).await, open(&url).await);
     all_masters_push(&cache, &other).await;
     let before = cache.stats().outdated;
@@ -124,7 +124,7 @@ async fn behind_proxy() -> (Proxy, pushes::Cache) {
     let server = variable(REDIS).expect("checked before");
     let server = server.trim_start_matches("redis://").parse().expect("an address");
     let proxy = Proxy::before(server).await.expect("a proxy");
-    let url = format!("redis://{}?timeout=400ms&connect=400ms&prefix={}", proxy.address(), prefix());
+    let url = format!("redis://{}?timeout=5s&connect=5s&prefix={}", proxy.address(), prefix());
     let cache = cache(&url).await;
     (proxy, cache)
 }
@@ -141,7 +141,7 @@ async fn silent() {
 
 async fn restarted() {
     let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]).await;
-    let url = server.url("timeout=1s");
+    let url = server.url("timeout=5s&connect=5s");
     let (cache, other) = (cache(&url).await, open(&url).await);
     let server = tokio::sync::Mutex::new(&mut server);
     pushes::a_restart_is_survived(

@@ -1,7 +1,7 @@
 //! What every store that pushes owes a near cache: it hears of what other clients change, and that it may have missed
 //! something.
 use stayput::{
-    AssignmentStoreExt, ClaimId, Clock, Key, Kind, Name, Offer, ScanStore, Scope, SystemClock,
+    AssignmentStore, AssignmentStoreExt, ClaimId, Clock, Key, Kind, Name, Offer, ScanStore, Scope, SystemClock,
     layers::{NearCache, NearCacheOptions, Peek},
     testing::{Fault, Proxy},
 };
@@ -51,11 +51,18 @@ pub(crate) fn known(cache: &Cache, key: &Key) -> Option<String> {
         _ => None,
     }
 }
-/// Reads until it is kept: the push about what was written a moment ago may be on its way still.
+/// Claims through `store`, and has `cache` know what is held once it has heard of that.
+pub(crate) async fn hold(cache: &Cache, store: &impl AssignmentStore, offer: &Offer) {
+    let before = cache.stats().invalidations;
+    store.claim_one(offer).await.expect("claim");
+    eventually("the push", async || cache.stats().invalidations > before).await;
+    kept(cache, &offer.key).await;
+}
+/// Reads until it is kept.
 pub(crate) async fn kept(cache: &Cache, key: &Key) {
     eventually("something known", async || {
         let read = cache.get_one(key).await;
-        sleep(Duration::from_millis(200)).await;
+        sleep(Duration::from_millis(50)).await;
         read.is_ok() && known(cache, key).is_some()
     })
     .await;
@@ -65,8 +72,7 @@ pub(crate) async fn kept(cache: &Cache, key: &Key) {
 pub(crate) async fn what_others_change_is_seen(cache: &Cache, other: &Arc<dyn ScanStore>) {
     let (key, another) = (user(), user());
     for key in [&key, &another] {
-        other.claim_one(&first(key)).await.expect("claim");
-        kept(cache, key).await;
+        hold(cache, other, &first(key)).await;
     }
     other.claim_one(&second(&key)).await.expect("claim");
     eventually("the push", async || known(cache, &key).is_none()).await;
@@ -87,8 +93,7 @@ pub(crate) async fn what_others_change_is_seen(cache: &Cache, other: &Arc<dyn Sc
 /// `cache` hears through `proxy`.
 pub(crate) async fn a_lost_connection_makes_everything_outdated(proxy: &Proxy, cache: &Cache) {
     let key = user();
-    cache.claim_one(&first(&key)).await.expect("claim");
-    kept(cache, &key).await;
+    hold(cache, cache, &first(&key)).await;
     let before = cache.stats().outdated;
     proxy.set(Fault::Reset);
     eventually("that it is told", async || cache.stats().outdated > before).await;
@@ -103,8 +108,7 @@ pub(crate) async fn a_lost_connection_makes_everything_outdated(proxy: &Proxy, c
 /// `cache` hears through `proxy`.
 pub(crate) async fn a_silent_connection_makes_everything_outdated(proxy: &Proxy, cache: &Cache) {
     let key = user();
-    cache.claim_one(&first(&key)).await.expect("claim");
-    kept(cache, &key).await;
+    hold(cache, cache, &first(&key)).await;
     proxy.set(Fault::HalfOpen);
     eventually("that it is told", async || known(cache, &key).is_none()).await;
 }
@@ -117,8 +121,7 @@ pub(crate) async fn a_restart_is_survived(
     start: impl AsyncFnOnce(),
 ) {
     let key = user();
-    cache.claim_one(&first(&key)).await.expect("claim");
-    kept(cache, &key).await;
+    hold(cache, cache, &first(&key)).await;
     let before = cache.stats().outdated;
     stop().await;
     eventually("that it is told", async || cache.stats().outdated > before).await;
