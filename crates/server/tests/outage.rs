@@ -127,10 +127,13 @@ async fn is_killed(mut behind: impl Behind, drill: Drill) {
     }
     let mut reads = std::mem::take(&mut *scene.reads.lock().expect("no panic"));
     reads.sort();
-    let p99 = reads.get(reads.len() * 99 / 100).copied().unwrap_or_default();
+    let [median, p99] = [50, 99].map(|part| reads.get(reads.len() * part / 100).copied().unwrap_or_default());
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or_default();
     println!(
         "{} acknowledged ({outcomes:?}), none lost; {} failed; {most} waited, delivered {recovered:?} after the store \
-         was started; {} reads with the breaker open, p99 {p99:?}",
+         was started; {} reads with the breaker open, half within {median:?}, p99 {p99:?}; \
+         load {load}",
         acknowledged.len(),
         scene.refused.load(Relaxed),
         reads.len(),
