@@ -1,6 +1,7 @@
 # Redis: alone, behind TLS with an access list, as a cluster of three masters and three replicas, and as a master and
 # a replica under three sentinels. Sourced by `up`.
 names+=(redis redis_tls redis_cluster redis_sentinel)
+more+=(redis_cluster_tls)
 
 # redis_run ID OPTION…: a server that keeps nothing on disk unless an option says so, and answers.
 redis_run() {
@@ -72,6 +73,31 @@ up_redis_cluster() {
         await "redis_cluster$i" redis_in_sync "${ports[i - 1]}"
     done
     say REDIS_CLUSTER "redis+cluster://${nodes[0]},${nodes[1]},${nodes[2]}"
+}
+
+# Three masters behind TLS, among themselves too.
+up_redis_cluster_tls() {
+    missing redis-server redis-server && return
+    missing redis-cli redis-tools && return
+    missing openssl openssl && return
+    local ports=() nodes=() i port tls="$DIR/redis_cluster_tls" ask
+    mkdir -p "$tls"
+    redis_certificates "$tls"
+    ask=(--tls --cacert "$tls/ca.pem" --cert "$tls/client.pem" --key "$tls/client.key")
+    for i in 1 2 3; do
+        port=$(free_port)
+        ports+=("$port")
+        nodes+=("127.0.0.1:$port")
+        redis_run "redis_cluster_tls$i" --port 0 --tls-port "$port" --tls-cluster yes --tls-ca-cert-file "$tls/ca.pem" \
+            --tls-cert-file "$tls/server.pem" --tls-key-file "$tls/server.key" --tls-auth-clients no \
+            --cluster-enabled yes --cluster-config-file nodes.conf --cluster-port "$(free_port)"
+    done
+    for i in 1 2 3; do await "redis_cluster_tls$i" redis_says "${ports[i - 1]}" PONG "${ask[@]}" ping; done
+    redis-cli "${ask[@]}" --cluster create "${nodes[@]}" --cluster-yes >"$tls/create.log"
+    for i in 1 2 3; do
+        await "redis_cluster_tls$i" redis_says "${ports[i - 1]}" cluster_state:ok "${ask[@]}" cluster info
+    done
+    say REDIS_CLUSTER_TLS "rediss+cluster://$(IFS=, && echo "${nodes[*]}")?ca=$tls/ca.pem"
 }
 
 # A replica has caught up; a master has its replica.

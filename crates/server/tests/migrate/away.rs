@@ -7,7 +7,7 @@ use super::{
 use serde_json::json;
 use std::{thread::sleep, time::Duration};
 
-const USERS: usize = 40_000;
+const USERS: usize = 20_000;
 /// How long it is away: longer than one pause, and not as long as all of them.
 const AWAY: Duration = Duration::from_millis(700);
 const ROUNDS: usize = 20;

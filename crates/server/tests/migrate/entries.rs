@@ -101,6 +101,21 @@ pub(crate) fn lines_are_told_by_their_numbers(_: &[String]) {
     panic!("it was never caught in the middle");
 }
 
+/// In one batch of a source, or in two.
+pub(crate) fn of_several(_: &[String]) {
+    let folder = Folder::new();
+    let line = |variation: &str| {
+        let line = json!({"userId": "u", "campaignKey": "c", "variationName": variation, "goalIdentifier": "g"});
+        format!("{line}\n")
+    };
+    let to = folder.store("to");
+    let text = [line("A"), line("B"), line("A"), lines(2_500), line("B")].concat();
+    let ran = folder.fed(&["migrate", "ndjson:-", &to, "--json"], &text);
+    let counts = ran.counts(["found", "created", "joined", "kept", "unchanged", "failed"]);
+    assert_eq!((ran.code, counts), (Some(0), [2_504, 2_501, 0, 2, 1, 0]), "{}", ran.err);
+    assert_eq!(folder.run(&["get", "u", "c", "--store", &to, "--json"]).json()["variationName"], "A");
+}
+
 pub(crate) fn another_migration(_: &[String]) {
     let folder = Folder::new();
     let (from, to) = (folder.filled("from", &lines(10)), folder.store("to"));

@@ -34,6 +34,7 @@ const ALONE: &[(&str, Test)] = &[
     ("entries::damaged_ones_are_told_and_the_rest_moves", entries::damaged_ones_are_told),
     ("entries::what_the_target_cannot_take_is_told", entries::what_the_target_cannot_take),
     ("entries::lines_are_told_by_their_numbers_also_behind_a_stop", entries::lines_are_told_by_their_numbers),
+    ("entries::of_several_for_one_user_the_first_stays", entries::of_several),
     ("entries::a_position_of_another_migration_is_not_gone_on_with", entries::another_migration),
     ("foreign::csv", foreign::csv),
     ("foreign::csv_is_gone_on_with", foreign::csv_is_gone_on_with),

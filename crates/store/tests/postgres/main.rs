@@ -11,11 +11,14 @@ mod columns;
 mod environment;
 mod failover;
 mod faults;
+mod full;
 #[path = "../support/pushes.rs"]
 mod pushes;
 mod race;
 mod refused;
 mod restart;
+#[path = "../support/rewriting.rs"]
+mod rewriting;
 mod rule;
 mod schema;
 mod servers;
@@ -41,6 +44,7 @@ const CASES: &[Case] = cases! {
         schema::steps_that_are_missing_are_taken,
         schema::tables_of_a_newer_version_are_refused,
         refused::what_cannot_be_opened_says_why_in_one_sentence,
+        refused::a_server_that_is_too_old_is_refused,
         refused::a_role_without_privileges_is_told_which,
         restart::a_killed_server_loses_nothing_and_is_found_again,
         failover::a_replica_that_commits_wait_for_loses_nothing,
@@ -69,10 +73,15 @@ const CASES: &[Case] = cases! {
     }
 };
 
+/// Those that need to mount a file system.
+const ON_MOUNTS: &[Case] = cases! {
+    POSTGRES { full::a_full_disk_refuses_loses_nothing_acknowledged_and_works_again_with_room }
+};
+
 fn main() {
     let runtime = cases::runtime();
     if let Some(writer) = race::Writer::asked_for() {
         return runtime.block_on(writer.run());
     }
-    cases::run(runtime, CASES);
+    cases::run(runtime, &[(CASES, cases::ANYWHERE), (ON_MOUNTS, full::may_mount)]);
 }

@@ -1,8 +1,11 @@
 //! What cannot be opened: one clear sentence each, and no secret in it.
-use super::servers::{bare, fresh_schema, now, open, refusal, variable, with};
+use super::{
+    rewriting,
+    servers::{bare, fresh_schema, now, open, refusal, variable, with},
+};
 use futures_util::future::join_all;
 use stayput::{AssignmentStoreExt, ClaimId, Error, ErrorKind, Key, Kind, Name, Offer, Scope};
-use std::error::Error as _;
+use std::{error::Error as _, net::SocketAddr};
 
 const SECRET: &str = "correct-horse";
 
@@ -60,6 +63,26 @@ pub(crate) async fn what_cannot_be_opened_says_why_in_one_sentence(url: String) 
     let (host, rest) = url.split_once('@').expect("a host");
     let user = host.split_once("//").expect("a user").1.split_once(':').expect("a password").0;
     drop(open(&with(&format!("postgres://{rest}"), &format!("user={user}&password={SECRET}"))).await);
+}
+
+/// The server is not: what passes says that it is.
+pub(crate) async fn a_server_that_is_too_old_is_refused(url: String) {
+    let config: tokio_postgres::Config = url.parse().expect("a URL");
+    let port = config.get_ports().first().copied().expect("a port");
+    let version = "SELECT current_setting('server_version_num')";
+    let version: String = bare(&url).await.query_one(version, &[]).await.expect("a version").get(0);
+    let through = async |instead: &'static str| {
+        let version = version.clone().into_bytes();
+        let change = move |bytes: &mut [u8]| rewriting::replace(bytes, &version, instead.as_bytes());
+        let old = rewriting::before(SocketAddr::from(([127, 0, 0, 1], port)), change).await;
+        url.replace(&format!(":{port}/"), &format!(":{}/", old.port()))
+    };
+    says(
+        &refusal(&through("120099").await).await,
+        ErrorKind::Refused,
+        "PostgreSQL 12 is too old: Stayput needs 13 or newer",
+    );
+    drop(open(&through("130000").await).await);
 }
 
 pub(crate) async fn a_role_without_privileges_is_told_which(url: String) {

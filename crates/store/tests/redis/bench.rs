@@ -170,7 +170,8 @@ impl Servers {
     pub(crate) fn url(&self, options: &str) -> String {
         let show = format!(". \"$1/env\" && printf %s \"$STAYPUT_TEST_{}\"", self.name.to_uppercase());
         let shown = Command::new("bash").args(["-c", &show, "bash"]).arg(self.folder.path()).output().expect("bash");
-        format!("{}?{options}", String::from_utf8(shown.stdout).expect("a URL"))
+        let url = String::from_utf8(shown.stdout).expect("a URL");
+        format!("{url}{}{options}", if url.contains('?') { '&' } else { '?' })
     }
     pub(crate) fn signal(&self, server: &str, name: &str) {
         let pid = std::fs::read_to_string(self.folder.path().join(format!("{server}.pid"))).expect("a pid");

@@ -7,6 +7,9 @@ mod faults;
 #[path = "../support/pushes.rs"]
 mod pushes;
 mod race;
+mod resharding;
+#[path = "../support/rewriting.rs"]
+mod rewriting;
 mod urls;
 
 use bench::Needs;
@@ -38,6 +41,7 @@ fn main() {
     race::tests(&mut add);
     faults::tests(&mut add);
     failover::tests(&mut add);
+    resharding::tests(&mut add);
     changes::tests(&mut add);
     urls::tests(&mut add);
     libtest_mimic::run(&Arguments::from_args(), trials).exit();

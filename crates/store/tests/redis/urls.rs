@@ -1,6 +1,9 @@
 //! What cannot work is said at the start, in one sentence, and no password is part of it.
-use crate::bench::{Add, Needs, Server, url, variable};
-use stayput::{AssignmentStoreExt, ErrorKind};
+use crate::{
+    bench::{Add, Needs, Server, Servers, url, variable},
+    rewriting,
+};
+use stayput::{AssignmentStore, AssignmentStoreExt, ClaimId, ErrorKind, Key, Offer, ScanStore};
 use std::error::Error as _;
 
 const TLS: &str = "STAYPUT_TEST_REDIS_TLS";
@@ -10,6 +13,8 @@ pub(crate) fn tests(add: Add<'_>) {
     add("a_server_that_does_not_answer_is_named", Needs::Program, || Box::pin(unreachable()));
     add("credentials_and_certificates_are_checked", Needs::Server(TLS), || Box::pin(credentials()));
     add("a_server_of_another_kind_is_refused", Needs::Server("STAYPUT_TEST_REDIS_CLUSTER"), || Box::pin(other_kind()));
+    add("a_server_that_is_too_old_is_refused", Needs::Server("STAYPUT_TEST_REDIS"), || Box::pin(too_old()));
+    add("a_cluster_behind_tls_keeps_the_contract", Needs::Program, || Box::pin(cluster_behind_tls()));
     add("a_server_that_may_evict_is_refused", Needs::Program, || Box::pin(evicting()));
     add("databases_and_prefixes_are_apart", Needs::Server("STAYPUT_TEST_REDIS"), || Box::pin(apart()));
 }
@@ -97,6 +102,61 @@ async fn other_kind() {
     let Some(plain) = variable("STAYPUT_TEST_REDIS") else { return };
     refused(&plain.replace("redis:", "redis+cluster:"), ErrorKind::Refused, "is not a cluster").await;
     refused(&format!("{plain}/99"), ErrorKind::Refused, "no database with this number").await;
+}
+
+/// The server is not: what passes says that it is.
+async fn too_old() {
+    let server = variable("STAYPUT_TEST_REDIS").expect("checked before");
+    let server = server.trim_start_matches("redis://").parse().expect("an address");
+    let through = async |major: u8| {
+        let change = move |bytes: &mut [u8]| {
+            const VERSION: &[u8] = b"version\r\n$";
+            let Some(at) = bytes.windows(VERSION.len()).position(|window| window == VERSION) else { return };
+            let end = at
+                + VERSION.len()
+                + bytes[at + VERSION.len()..].iter().position(|byte| *byte == b'\n').expect("a line");
+            bytes[end + 1] = major;
+        };
+        format!("redis://{}", rewriting::before(server, change).await)
+    };
+    refused(&through(b'5').await, ErrorKind::Refused, "has version 5.").await;
+    drop(crate::bench::open(&through(b'9').await).await);
+    // Before 6 there was no HELLO.
+    let none = rewriting::before(server, |bytes| rewriting::replace(bytes, b"HELLO", b"HELLX")).await;
+    refused(&format!("redis://{none}"), ErrorKind::Refused, "is older than version 6.2").await;
+}
+
+async fn cluster_behind_tls() {
+    let servers = Servers::start("redis_cluster_tls");
+    let url = servers.url("timeout=20s");
+    let (place, _) = url.split_once('?').expect("a CA");
+    refused(place, ErrorKind::Refused, "?ca=PATH").await;
+    let (one, other) = (crate::bench::open(&url).await, crate::bench::open(&url).await);
+    // Some in every master's part.
+    let offers: Vec<Offer> = (0..300)
+        .map(|user| {
+            let offer = crate::bench::offer(crate::bench::key(&format!("user-{user}"), "campaign"));
+            offer.offering(crate::bench::name("v")).bringing([crate::bench::name("goal")])
+        })
+        .collect();
+    assert!(one.claim(&offers).await.expect("claims").iter().all(|claimed| claimed.won()));
+    let keys: Vec<Key> = offers.iter().map(|offer| offer.key.clone()).collect();
+    let held = other.get(&keys).await.expect("reads");
+    assert!(held.iter().zip(&offers).all(|(held, offer)| held.as_ref().is_some_and(|held| held.by == offer.claim)));
+    let rival = offers.iter().map(|offer| Offer { claim: ClaimId(7), ..offer.clone() }).collect::<Vec<_>>();
+    assert!(
+        other.claim(&rival).await.expect("claims").iter().all(|claimed| !claimed.won() && claimed.new_goals.is_empty())
+    );
+    let (mut scanned, mut next) = (0, None);
+    loop {
+        let page = other.scan(None, next.as_ref(), 100).await.expect("a scan");
+        scanned += page.entries.len();
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
+    assert_eq!(scanned, 300);
 }
 
 async fn evicting() {

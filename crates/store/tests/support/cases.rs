@@ -29,19 +29,27 @@ pub(crate) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().expect("a runtime")
 }
 
+/// Why a machine with the server is not enough, if it is not.
+pub(crate) type Prevented = fn() -> Option<String>;
+/// It is.
+pub(crate) const ANYWHERE: Prevented = || None;
+
 /// Runs what the command line of the test asks for, and ends the process.
-pub(crate) fn run(runtime: Runtime, cases: &'static [Case]) -> ! {
+pub(crate) fn run(runtime: Runtime, groups: &[(&'static [Case], Prevented)]) -> ! {
     let runtime = Arc::new(runtime);
-    let trials = cases.iter().map(|case| {
+    let cases = groups.iter().flat_map(|(cases, prevented)| cases.iter().map(|case| (case, *prevented)));
+    let trials = cases.map(|(case, prevented)| {
         let runtime = runtime.clone();
-        Trial::ignorable_test(case.name, move || match place(case.needs) {
-            Err(reason) => Ok(Completion::ignored_with(reason)),
-            Ok(url) => {
-                // A panic is the failure; nothing of what it left half done is looked at again.
-                let run = AssertUnwindSafe(|| runtime.block_on((case.run)(url)));
-                match std::panic::catch_unwind(run) {
-                    Ok(()) => Ok(Completion::Completed),
-                    Err(_) => Err(Failed::without_message()),
+        Trial::ignorable_test(case.name, move || {
+            match place(case.needs).and_then(|url| prevented().map_or(Ok(url), Err)) {
+                Err(reason) => Ok(Completion::ignored_with(reason)),
+                Ok(url) => {
+                    // A panic is the failure; nothing of what it left half done is looked at again.
+                    let run = AssertUnwindSafe(|| runtime.block_on((case.run)(url)));
+                    match std::panic::catch_unwind(run) {
+                        Ok(()) => Ok(Completion::Completed),
+                        Err(_) => Err(Failed::without_message()),
+                    }
                 }
             }
         })
