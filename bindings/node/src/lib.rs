@@ -21,6 +21,7 @@ use std::{sync::Arc, time::Duration};
 const NUL: char = '\0';
 
 type Settle = Box<dyn FnOnce(Env) -> Result<String> + Send>;
+type Getter<'env> = Function<'env, FnArgs<(String, String)>, Option<String>>;
 
 #[napi]
 #[derive(Debug)]
@@ -60,7 +61,7 @@ impl Native {
     /// A function of a user's id and a campaign's key: what is held, as `told` writes it; the empty text if nothing is,
     /// and nothing if nobody could tell in time. A function, because a method would first have to find its object.
     #[napi]
-    pub fn getter<'env>(&self, env: &'env Env) -> Result<Function<'env, FnArgs<(String, String)>, Option<String>>> {
+    pub fn getter<'env>(&self, env: &'env Env) -> Result<Getter<'env>> {
         let connector = self.0.clone();
         env.create_function_from_closure("get", move |call| {
             let (user_id, campaign_key) = (call.get::<Id>(0)?, call.get::<Id>(1)?);
