@@ -97,10 +97,10 @@ impl Postgres {
             Listen::Here => Followed::At(Box::new((settings.clone(), settings.schema.clone()))),
             Listen::Off => Followed::Off,
         };
-        let (purge, for_purge) = (settings.purge, Statements::of(&settings.schema).purge);
+        let (purge, for_purge) = (settings.purge, Statements::of(&settings.schema));
         let pool = Arc::new(Pool::new(settings, pooler)?);
         if let Some(every) = purge {
-            purge::start(&pool, for_purge, every);
+            purge::start(&pool, for_purge.purge, for_purge.sweep, every);
         }
         Ok(Self { pool, statements, queues: Queues::default(), followed })
     }

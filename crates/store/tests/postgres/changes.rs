@@ -148,6 +148,21 @@ pub(crate) async fn nothing_is_noted_while_nobody_follows(url: String) {
     assert!(!news.is_finished());
 }
 
+/// Writers who come at once take each other for followers, and nobody else would sweep what they note.
+pub(crate) async fn what_was_noted_for_nobody_goes_away(url: String) {
+    let schema = fresh_schema();
+    let store = open(&with(&url, &format!("schema={schema}&timeout=5s&connect=5s&purge=1s"))).await;
+    let bare = bare(&url).await;
+    let note = format!("INSERT INTO {schema}.stayput_changes (scope, \"userId\") VALUES ('default', 'u')");
+    bare.batch_execute(&note).await.expect("noted");
+    eventually("it is swept", async || {
+        let noted = format!("SELECT count(*) FROM {schema}.stayput_changes");
+        bare.query_one(&noted, &[]).await.expect("a count").get::<_, i64>(0) == 0
+    })
+    .await;
+    drop(store);
+}
+
 async fn behind_proxy(url: &str) -> (Proxy, Cache) {
     let (proxy, through) = proxied(url).await;
     let cache = cache(&own(&through).0).await;

@@ -54,6 +54,7 @@ const CASES: &[Case] = cases! {
         changes::what_hands_change_is_seen,
         changes::what_commits_late_is_seen,
         changes::nothing_is_noted_while_nobody_follows,
+        changes::what_was_noted_for_nobody_goes_away,
         changes::a_lost_connection_makes_everything_outdated,
         changes::a_silent_connection_makes_everything_outdated,
         changes::changes_are_followed_again_after_a_restart,

@@ -15,6 +15,7 @@ use super::{
     address::Settings,
     attach, failure,
     schema::{Schema, literal},
+    sql::Statements,
 };
 use crate::{Change, Changes, Error, ErrorKind, Feed, Result, Scope, User, changes};
 use deadpool_postgres::tokio_postgres::{
@@ -33,7 +34,7 @@ const EVERY: Duration = Duration::from_millis(50);
 /// More changes than this at once are everything.
 const MOST: usize = 4_096;
 /// How often what everybody has seen is thrown away.
-const SWEEP: Duration = Duration::from_secs(10);
+pub(super) const SWEEP: Duration = Duration::from_secs(10);
 /// Who has not looked for so long, by the server's clock, may have missed what others have swept; less than [`SWEEP`].
 const LONGEST_GAP: i64 = 8_000;
 
@@ -52,7 +53,7 @@ async fn listen(settings: &Settings, schema: &Schema, feed: Feed) -> Result<()> 
     let (client, mut looked) = timeout(2 * settings.connect + settings.timeout, begin(settings, schema))
         .await
         .map_err(|_| Error::new(ErrorKind::Timeout, NAME, "the connection for changes took too long"))??;
-    let (look, sweep) = (look(schema), sweep(schema));
+    let (look, sweep) = (look(schema), Statements::of(schema).sweep);
     let prepared = timeout(settings.timeout, client.prepare_typed(&look, &[Type::TEXT])).await;
     let look = prepared.map_err(late)?.map_err(|error| failure::of(&error))?;
     feed.tell(Change::Everything);
@@ -71,7 +72,7 @@ async fn listen(settings: &Settings, schema: &Schema, feed: Feed) -> Result<()> 
         looked = now;
         if swept.elapsed() > SWEEP {
             let before = [(&seen.snapshot as &(dyn ToSql + Sync), Type::TEXT)];
-            let gone = timeout(settings.timeout, client.query_typed(&sweep, &before)).await;
+            let gone = timeout(settings.timeout, client.query_typed(&sweep.text, &before)).await;
             gone.map_err(late)?.map_err(|error| failure::of(&error))?;
             (seen, swept) = (looked.clone(), Instant::now());
         }
@@ -144,14 +145,6 @@ fn look(schema: &Schema) -> String {
         "SELECT {NOW}, pg_current_snapshot()::text, c.* FROM (VALUES (1)) one LEFT JOIN (\
          ({noted} >= pg_snapshot_xmax($1::text::pg_snapshot) LIMIT {MOST} + 1) UNION \
          ({noted} = ANY(ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot))) LIMIT {MOST} + 1)) c ON true"
-    )
-}
-
-/// Throws away what was visible in the snapshot `$1`.
-fn sweep(schema: &Schema) -> String {
-    format!(
-        "DELETE FROM {schema}.stayput_changes WHERE xid < pg_snapshot_xmax($1::text::pg_snapshot) \
-         AND xid <> ALL(ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot)))"
     )
 }
 

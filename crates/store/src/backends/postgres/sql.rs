@@ -27,6 +27,7 @@ pub(super) struct Statements {
     pub(super) scan: Statement,
     pub(super) scan_scope: Statement,
     pub(super) purge: Statement,
+    pub(super) sweep: Statement,
 }
 
 /// The primary key, in the order of [`Key`](crate::Key).
@@ -140,6 +141,14 @@ impl Statements {
                      SELECT count(*) FROM gone"
                 ),
                 vec![Type::INT8],
+            ),
+            // What was visible in an earlier snapshot; the answer is the present one.
+            sweep: Statement::new(
+                format!(
+                    "WITH gone AS (DELETE FROM {schema}.stayput_changes WHERE xid < pg_snapshot_xmax($1::text::pg_snapshot) \
+                     AND xid <> ALL(ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot)))) SELECT pg_current_snapshot()::text"
+                ),
+                texts(1),
             ),
         }
     }
