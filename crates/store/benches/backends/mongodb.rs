@@ -31,8 +31,10 @@ pub(crate) async fn compare(url: &str, options: &Options) -> Done {
     let mut settings = ClientOptions::parse(url).await?;
     settings.max_pool_size = u32::try_from(CONNECTIONS).ok();
     let database = Client::with_options(settings)?.default_database().ok_or("a database")?;
-    let bare = Bare { held: database.collection("stayput_assignments"), merged: database.collection("bare") };
-    bare.merged.drop().await?;
+    let bare = Bare {
+        held: database.collection("stayput_assignments"),
+        merged: database.collection(&format!("bare-{}", std::process::id())),
+    };
     let key = doc! { "scope": 1, "kind": 1, "userId": 1, "campaignKey": 1 };
     let unique = mongodb::options::IndexOptions::builder().unique(true).build();
     bare.merged.create_index(mongodb::IndexModel::builder().keys(key).options(unique).build()).await?;

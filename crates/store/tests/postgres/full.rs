@@ -1,5 +1,8 @@
 //! A disk of the server that is full.
-use super::servers::{bare, fresh_schema, now, open, with};
+use super::{
+    restart::Servers,
+    servers::{bare, fresh_schema, now, open, with},
+};
 use stayput::{AssignmentStoreExt, ClaimId, ErrorKind, Key, Kind, Name, Offer, Scope};
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 use tempfile::TempDir;
@@ -9,8 +12,12 @@ pub(crate) fn may_mount() -> Option<String> {
     Disk::new("64k").is_none().then(|| "this process may not mount a tmpfs".to_owned())
 }
 
-pub(crate) async fn a_full_disk_refuses_loses_nothing_acknowledged_and_works_again_with_room(url: String) {
+pub(crate) async fn a_full_disk_refuses_loses_nothing_acknowledged_and_works_again_with_room(_: String) {
     let (disk, name) = (Disk::new("4m").expect("a tmpfs"), fresh_schema());
+    // One of its own: a server whose tables went away can be of no more use to anybody.
+    let folder = tempfile::tempdir().expect("a folder");
+    let servers = Servers(folder.path());
+    let url = servers.up_as("postgres", "POSTGRES").await;
     let admin = bare(&url).await;
     let place = disk.0.path().join("tables");
     fs::create_dir(&place).expect("a folder");
@@ -28,7 +35,7 @@ pub(crate) async fn a_full_disk_refuses_loses_nothing_acknowledged_and_works_aga
     let theirs = url.replace("//stayput:", &format!("//{name}:"));
     let store = open(&with(&theirs, &format!("schema={name}&purge=off&timeout=20s"))).await;
     let ballast = disk.0.path().join("ballast");
-    fs::write(&ballast, vec![1; 2 << 20]).expect("room");
+    fs::write(&ballast, vec![1; 3 << 20]).expect("room");
     let big = |user: usize| {
         let key = Key::new(&Scope::default(), Kind::Classic, &format!("user-{user}"), "c").expect("legal");
         let offer = Offer::new(key, ClaimId::random().expect("random"), now());
@@ -58,11 +65,7 @@ pub(crate) async fn a_full_disk_refuses_loses_nothing_acknowledged_and_works_aga
     let repeated = store.claim_one(&refused).await.expect("room again");
     assert!(repeated.won() && repeated.new_goals.len() == 15, "{repeated:?}");
     drop(store);
-    for statement in
-        [format!("DROP SCHEMA {name} CASCADE"), format!("DROP TABLESPACE {name}"), format!("DROP ROLE {name}")]
-    {
-        admin.batch_execute(&statement).await.expect("a statement");
-    }
+    servers.down().await;
 }
 
 /// A tmpfs; gone when this is dropped.
