@@ -1,17 +1,15 @@
 """Visitors come, the weights change, the same visitors come again: python load.py. Fails if one of them sees something else."""
 
-import concurrent.futures, http.client, json, os, sys, threading
+import concurrent.futures, contextlib, http.client, json, os, sys
 
 VISITORS = int(os.environ.get("VISITORS", "1000"))
-here = threading.local()
 
 
 def ask(path, method="GET"):
-    if not hasattr(here, "connection"):
-        here.connection = http.client.HTTPConnection("127.0.0.1", int(os.environ.get("PORT", "3000")))
-    here.connection.request(method, path)
-    response = here.connection.getresponse()
-    body = response.read()
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", int(os.environ.get("PORT", "3000")))) as connection:
+        connection.request(method, path)
+        response = connection.getresponse()
+        body = response.read()
     if response.status != 200:
         raise RuntimeError(f"{path}: {response.status}")
     return json.loads(body)
