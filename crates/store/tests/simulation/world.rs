@@ -296,8 +296,8 @@ impl World {
                     book.wrong(format!("{} was spooled and has vanished", said(&spooled.offer)));
                 }
                 for later in promises.spooled.iter().filter(|later| !gone && later.begun > spooled.told) {
-                    // What arrives may be an earlier attempt, which nobody could call back when the other one was kept.
-                    if self.is_late && book.repeats(later.offer.claim) > 1 {
+                    // What arrives may be an earlier attempt, which was on its way or kept before the other one waited.
+                    if book.repeats(later.offer.claim) > 1 {
                         continue;
                     }
                     let one = book.arrivals(claim).first().copied();
