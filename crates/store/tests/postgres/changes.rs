@@ -1,8 +1,8 @@
 //! A near cache hears of what other clients change, of what hands change too, and that it may have missed something.
 use super::{
-    pushes::{self, Cache, cache, eventually, first, hold, kept, known, offer, second, user, variation},
+    pushes::{self, Cache, cache, eventually, first, hold, kept, known, offer, open, second, user, variation},
     restart::Servers,
-    servers::{bare, fresh_schema, open, proxied, variable, with},
+    servers::{bare, fresh_schema, proxied, variable, with},
 };
 use stayput::{AssignmentStoreExt, Change, Key, testing::Proxy};
 use std::time::Duration;

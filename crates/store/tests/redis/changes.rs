@@ -1,7 +1,7 @@
 //! A near cache hears of what other clients change, and that it may have missed something.
 use crate::{
-    bench::{Add, Needs, Server, Servers, open, prefix, url, variable},
-    pushes::{self, cache, eventually},
+    bench::{Add, Needs, Server, Servers, prefix, url, variable},
+    pushes::{self, cache, eventually, open},
 };
 use stayput::{AssignmentStore, AssignmentStoreExt, Key, ScanStore, testing::Proxy};
 use std::{sync::Arc, time::Duration};

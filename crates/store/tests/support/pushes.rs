@@ -1,7 +1,8 @@
 //! What every store that pushes owes a near cache: it hears of what other clients change, and that it may have missed
 //! something.
 use stayput::{
-    AssignmentStore, AssignmentStoreExt, ClaimId, Clock, Key, Kind, Name, Offer, ScanStore, Scope, SystemClock,
+    AssignmentStore, AssignmentStoreExt, Changes, ClaimId, Clock, Key, Kind, Name, Offer, ScanStore, Scope,
+    SystemClock,
     layers::{NearCache, NearCacheOptions, Peek},
     testing::{Fault, Proxy},
 };
@@ -15,11 +16,25 @@ pub(crate) type Cache = NearCache<Arc<dyn ScanStore>>;
 
 /// A cache that hears; ready when nothing can be missed any more.
 pub(crate) async fn cache(url: &str) -> Cache {
-    let (store, changes) = stayput::open_followed(url).await.unwrap_or_else(|error| panic!("{error}"));
+    let (store, changes) = open_followed(url).await;
     let cache = NearCache::new(store, NearCacheOptions::default().max_age(AGES));
     cache.follow(changes.expect("it pushes"));
     eventually("a connection for changes", async || cache.stats().outdated > 0).await;
     cache
+}
+/// A busy machine may need several tries.
+async fn open_followed(url: &str) -> (Arc<dyn ScanStore>, Option<Changes>) {
+    let begun = Instant::now();
+    loop {
+        match stayput::open_followed(url).await {
+            Ok(opened) => return opened,
+            Err(error) => assert!(error.is_transient() && begun.elapsed() < Duration::from_secs(40), "{error}"),
+        }
+    }
+}
+/// What another process opens.
+pub(crate) async fn open(url: &str) -> Arc<dyn ScanStore> {
+    open_followed(url).await.0
 }
 /// Waits until `condition` holds; a server needs its time, and tests do not know how much.
 pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
