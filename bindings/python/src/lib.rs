@@ -13,6 +13,7 @@ use stayput::{
     uss::Found,
 };
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         mpsc::{self, RecvTimeoutError},
@@ -44,7 +45,7 @@ struct Native {
 impl Native {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
-    #[pyo3(signature = (url, *, scope = None, deadline_ms = 20.0, connect_ms = 1000.0, near_cache = NearCache::Enabled(true), on_miss = "bucket", on_error = None))]
+    #[pyo3(signature = (url, *, scope = None, deadline_ms = 20.0, connect_ms = 1000.0, near_cache = NearCache::Enabled(true), spool = None, on_miss = "bucket", on_error = None))]
     fn open(
         py: Python<'_>,
         url: &str,
@@ -52,6 +53,7 @@ impl Native {
         deadline_ms: f64,
         connect_ms: f64,
         near_cache: NearCache,
+        spool: Option<PathBuf>,
         on_miss: &str,
         on_error: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
@@ -66,6 +68,7 @@ impl Native {
             deadline: millis("deadline_ms", deadline_ms)?,
             connect: millis("connect_ms", connect_ms)?,
             near_cache: near_cache.bytes(),
+            spool,
             on_error: on_error.map(listener),
             ..Options::default()
         };

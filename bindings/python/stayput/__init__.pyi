@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from os import PathLike
 from types import TracebackType
 from typing import Any, Literal
 
@@ -42,6 +43,7 @@ class UserStorage:
         deadline_ms: float = 20,
         connect_ms: float = 1000,
         near_cache: bool | int = True,
+        spool: str | PathLike[str] | None = None,
         on_miss: Literal["bucket", "raise"] = "bucket",
         on_error: Callable[[StayputError], object] | None = None,
     ) -> Self:
@@ -50,7 +52,8 @@ class UserStorage:
         `scope`: account and environment; those that share a database and differ here never meet. `deadline_ms`: how
         long a `get` may wait for a user whom this process has not seen. `connect_ms`: how long opening may wait.
         `near_cache`: what was seen is kept in this process, by default 256 MiB and nothing over `file:`; or how many
-        bytes. `on_miss`: what `get` does if nobody could tell in time what is held: with "bucket" it returns None;
+        bytes. `spool`: a folder of this machine, where what the store does not answer is kept beyond the end of the
+        process. `on_miss`: what `get` does if nobody could tell in time what is held: with "bucket" it returns None;
         with "raise" it raises, for callers of your own: the SDK takes both for nothing, and decides. `on_error` is
         told of errors that nobody else hears of, in a thread of its own; each kind at most once a second.
         """

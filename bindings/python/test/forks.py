@@ -1,9 +1,9 @@
 """Opened before a fork, as by gunicorn's preload, a storage works in every child."""
 
-import multiprocessing, os, sys, unittest
+import multiprocessing, os, pathlib, signal, sys, tempfile, unittest
 
 import sdk
-from scene import activate, on_both, opened, record
+from scene import PATIENCE, Paused, activate, fresh, on_both, opened, record, until
 from sdk import CAMPAIGN, TEN_AND_NINETY
 
 
@@ -55,6 +55,23 @@ class Forks(unittest.TestCase):
                 _exit_as_a_program()
             self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0)
             self.assertEqual(storage.get("child", CAMPAIGN), record("child", "Control"))
+
+    def test_what_was_spooled_survives_kill_9(self):
+        url, folder = fresh("redis"), tempfile.mkdtemp()
+        with Paused():
+            child = os.fork()
+            if not child:
+                storage = opened(url, spool=folder)
+                storage.set(record("spooled", "Control"))
+                storage.flush(timeout_ms=PATIENCE)
+                os.kill(os.getpid(), signal.SIGKILL)
+            self.assertEqual(os.WTERMSIG(os.waitpid(child, 0)[1]), signal.SIGKILL)
+        with opened(url) as storage:
+            self.assertIsNone(storage.get("spooled", CAMPAIGN))
+        with opened(url, spool=pathlib.Path(folder)) as storage:
+            self.assertEqual(storage.get("spooled", CAMPAIGN), record("spooled", "Control"))
+            with opened(url, near_cache=False) as other:
+                until(lambda: other.get("spooled", CAMPAIGN) == record("spooled", "Control"))
 
 
 def _exit_as_a_program():
