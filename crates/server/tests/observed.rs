@@ -113,7 +113,9 @@ fn every_documented_metric_is_told_and_no_other() {
         if shape == "counter" { format!("{name}_total") } else { name.to_owned() }
     });
     let told: BTreeSet<String> = types.collect();
-    assert_eq!(told, documented.into_iter().map(str::to_owned).collect());
+    // Memcached's are told where it is the store: `memcached.rs`.
+    let here = documented.into_iter().filter(|name| !name.starts_with("stayput_memcached_"));
+    assert_eq!(told, here.map(str::to_owned).collect());
 }
 
 #[test]
