@@ -1,10 +1,11 @@
 """The official SDK, kept off the network, and the settings of one campaign."""
 
-import json, logging
+import json, logging, threading
 
 import vwo
 
 CAMPAIGN = "checkout"
+_launching = threading.Lock()
 
 
 def settings(**weights):
@@ -25,8 +26,10 @@ TEN_AND_NINETY = settings(Control=10, New=90)
 
 
 def launch(settings=HALF_AND_HALF, storage=None, **options):
-    """Development mode: decides and stores as always, but sends nothing to VWO."""
-    client = vwo.launch(settings, logging.getLogger("vwo"), storage, is_development_mode=True, **options)
+    """Development mode: decides and stores as always, but sends nothing to VWO. The SDK cannot launch in two threads at
+    once."""
+    with _launching:
+        client = vwo.launch(settings, logging.getLogger("vwo"), storage, is_development_mode=True, **options)
     if client is None:
         raise RuntimeError("the SDK did not launch")
     return client

@@ -70,7 +70,6 @@ class Official(unittest.TestCase):
         with opened(url) as storage:
             before = activate(sdk.launch(storage=storage), users)
         with opened(url, deadline_ms=0) as hasty:
-            # One after the other: the SDK cannot launch in two threads at once.
             clients = [sdk.launch(TEN_AND_NINETY, Lockstep(hasty, both)) for _ in range(2)]
 
             def work(client):
