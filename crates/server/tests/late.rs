@@ -1,9 +1,8 @@
 //! A server with a spool that starts while its Redis is down: it keeps claims, and delivers them once Redis is there.
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use live::{Answer, Binary};
+use live::{Answer, Binary, eventually};
 use redis::Redis;
 use serde_json::json;
-use std::{process::Command, time::Duration};
+use std::process::Command;
 
 #[path = "support/live.rs"]
 mod live;
@@ -18,17 +17,7 @@ fn main() {
         ("what_a_spool_cannot_mend_ends_it_all_the_same", wrong_ones),
         ("a_password_that_turns_out_wrong_is_told_and_loses_nothing", late_password),
     ];
-    let missing = !Redis::is_installed();
-    let trial = |(name, test): (&str, fn())| {
-        Trial::ignorable_test(name, move || match missing {
-            true => Ok::<_, Failed>(Completion::ignored_with("redis-server is not installed")),
-            false => {
-                test();
-                Ok(Completion::Completed)
-            }
-        })
-    };
-    libtest_mimic::run(&Arguments::from_args(), tests.into_iter().map(trial).collect()).exit();
+    redis::run(&tests);
 }
 
 fn claims_are_kept() {
@@ -129,15 +118,6 @@ fn ends(arguments: &[&str]) -> (Option<i32>, String) {
     let mut serve = Command::new(env!("CARGO_BIN_EXE_stayput"));
     let ended = serve.args(["serve", "--listen", "127.0.0.1:0"]).args(arguments).output().expect("the binary");
     (ended.status.code(), String::from_utf8(ended.stderr).expect("UTF-8"))
-}
-fn eventually(what: &str, mut now: impl FnMut() -> bool) {
-    for _ in 0..6_000 {
-        if now() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!("not in a minute: {what}");
 }
 
 /// Where it is, for clients with little patience.

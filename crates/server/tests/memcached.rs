@@ -1,11 +1,9 @@
 //! A server on Memcached says in its metrics what Memcached loses.
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use live::Binary;
+use live::{Binary, eventually};
 use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
-    thread::sleep,
-    time::Duration,
 };
 
 #[path = "support/live.rs"]
@@ -57,16 +55,6 @@ fn what_is_lost_is_told() {
 fn told(server: &Binary, name: &str) -> Option<u64> {
     let text = String::from_utf8(server.call("GET", "/metrics", "").body).expect("UTF-8");
     text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
-}
-
-fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    for _ in 0..1_200 {
-        if condition() {
-            return;
-        }
-        sleep(Duration::from_millis(50));
-    }
-    panic!("{what} did not come about in a minute");
 }
 
 /// A node with little memory.

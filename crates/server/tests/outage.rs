@@ -47,7 +47,7 @@ fn main() {
 }
 
 fn redis() -> Result<Redis, String> {
-    if Redis::is_installed() { Ok(Redis::start()) } else { Err("redis-server is not installed".into()) }
+    if Redis::is_installed() { Ok(Redis::start()) } else { Err(redis::MISSING.into()) }
 }
 
 fn trial<S: Behind + 'static>(name: &str, start: fn() -> Result<S, String>) -> Trial {

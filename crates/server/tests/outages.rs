@@ -1,7 +1,6 @@
 //! What callers of a server see of each operation while its store fails, what is kept then, and what is lost: the rows of
 //! docs/outages.md that no test of a backend or a layer proves. Against a real Redis, and a real process that is killed.
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use live::{Answer, Binary};
+use live::{Answer, Binary, eventually};
 use redis::Redis;
 use serde_json::json;
 use stayput::testing::{Fault, Proxy};
@@ -30,17 +29,7 @@ fn main() {
         ("an_erasure_that_was_answered_survives_kill_9", erased_and_killed),
         ("an_export_that_a_killed_server_did_not_end_is_seen_to_be_broken", export_cut_off),
     ];
-    let missing = !Redis::is_installed();
-    let trial = |(name, test): (&str, fn())| {
-        Trial::ignorable_test(name, move || match missing {
-            true => Ok::<_, Failed>(Completion::ignored_with("redis-server is not installed")),
-            false => {
-                test();
-                Ok(Completion::Completed)
-            }
-        })
-    };
-    libtest_mimic::run(&Arguments::from_args(), tests.into_iter().map(trial).collect()).exit();
+    redis::run(&tests);
 }
 
 /// Every operation of the table, and two more ways to read.
@@ -266,15 +255,6 @@ fn started(url: &str) {
         let get = Command::new(env!("CARGO_BIN_EXE_stayput")).args(["get", "nobody", "c", "--store", url]).output();
         get.expect("the binary").status.code() == Some(3)
     });
-}
-fn eventually(what: &str, mut now: impl FnMut() -> bool) {
-    for _ in 0..6_000 {
-        if now() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!("not in a minute: {what}");
 }
 
 fn configure(redis: &Redis, option: &str, value: &str) {

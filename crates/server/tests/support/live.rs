@@ -226,3 +226,14 @@ fn unchunked(mut body: &[u8]) -> Vec<u8> {
         body = &body[end + 2 + size + 2..];
     }
 }
+
+/// Waits until `now` is so.
+pub(crate) fn eventually(what: &str, mut now: impl FnMut() -> bool) {
+    for _ in 0..6_000 {
+        if now() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("not in a minute: {what}");
+}

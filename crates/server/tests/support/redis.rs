@@ -1,11 +1,14 @@
 //! A Redis of one test, which stops and kills it. Every answered write survives that, unless its options say otherwise.
 #![allow(dead_code, reason = "each test target uses its part")]
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     time::Duration,
 };
 use tempfile::TempDir;
+
+pub(crate) const MISSING: &str = "redis-server is not installed";
 
 pub(crate) struct Redis {
     folder: TempDir,
@@ -54,6 +57,22 @@ impl Redis {
             child.wait().expect("it is gone");
         }
     }
+}
+
+/// Runs tests that need redis-server, and ends the process.
+pub(crate) fn run(tests: &[(&str, fn())]) -> ! {
+    let missing = !Redis::is_installed();
+    let trial = |(name, test): &(&str, fn())| {
+        let test = *test;
+        Trial::ignorable_test(*name, move || match missing {
+            true => Ok::<_, Failed>(Completion::ignored_with(MISSING)),
+            false => {
+                test();
+                Ok(Completion::Completed)
+            }
+        })
+    };
+    libtest_mimic::run(&Arguments::from_args(), tests.iter().map(trial).collect()).exit()
 }
 
 impl Drop for Redis {

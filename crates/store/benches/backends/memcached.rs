@@ -5,8 +5,8 @@
 //! `cas`, and again if a rival was faster. It knows no claim ids and no times.
 use crate::{
     BATCH, Done, USERS,
-    ours::{Ours, WORKS, about},
-    rounds::{Options, Side, Target},
+    ours::{Merge, Ours, about},
+    rounds::{Options, Side},
 };
 use futures_util::future::try_join_all;
 use stayput::{Entry, codec};
@@ -36,19 +36,8 @@ pub(crate) async fn compare(url: &str, options: &Options) -> Done {
     }
     for tasks in [1, 16] {
         let bare = Bare::connect(nodes, tasks).await?;
-        options.compare("memcached get", tasks, Target::AtLeast(0.9), ours.get(), bare.get()).await?;
-        for (name, work) in WORKS {
-            let (name, mark) = (format!("memcached claim, {name}"), format!("s-{}-{tasks}-{work}", std::process::id()));
-            let (claim, merge) = (ours.claim(mark.clone(), work), bare.merge(mark, work));
-            if options.wants(&name, tasks) {
-                ours.users_for(work, [&claim, &merge]).await?;
-            }
-            options.compare(&name, tasks, Target::AtLeast(0.8), claim, merge).await?;
-        }
-        let most = Target::AtMost(3.0);
-        options.compare("memcached get of 50 of one user", tasks, most, ours.batch(false), bare.get()).await?;
-        options.compare("memcached get of 50 users", tasks, most, ours.batch(true), bare.get()).await?;
-        options.compare("(bare gets of 50 users)", tasks, most, bare.batch(), bare.get()).await?;
+        let merges: &[(&str, Merge<'_>)] = &[("", &|mark, work| bare.merge(mark, work))];
+        ours.compare(options, ("memcached", tasks), || bare.get(), merges, ("gets", bare.batch())).await?;
     }
     Ok(())
 }

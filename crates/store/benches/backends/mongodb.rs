@@ -5,8 +5,8 @@
 //! is. The other reads and then creates or adds, which is as few steps as anything that looks at what is held can take.
 use crate::{
     BATCH, Done, USERS,
-    ours::{Ours, WORKS, about},
-    rounds::{Options, Side, Target},
+    ours::{Merge, Ours, about},
+    rounds::{Options, Side},
 };
 use futures_util::TryStreamExt;
 use mongodb::{
@@ -40,22 +40,11 @@ pub(crate) async fn compare(url: &str, options: &Options) -> Done {
     bare.merged.create_index(mongodb::IndexModel::builder().keys(key).options(unique).build()).await?;
     ours.prepare().await?;
     for tasks in [1, CONNECTIONS] {
-        options.compare("mongodb get", tasks, Target::AtLeast(0.9), ours.get(), bare.get()).await?;
-        for (name, work) in WORKS {
-            for (beside, in_one) in [("", true), (", beside two steps", false)] {
-                let name = format!("mongodb claim, {name}{beside}");
-                let mark = format!("s-{in_one}-{}-{tasks}-{work}", std::process::id());
-                let (claim, merge) = (ours.claim(mark.clone(), work), bare.merge(mark, work, in_one));
-                if options.wants(&name, tasks) {
-                    ours.users_for(work, [&claim, &merge]).await?;
-                }
-                options.compare(&name, tasks, Target::AtLeast(0.8), claim, merge).await?;
-            }
-        }
-        let most = Target::AtMost(3.0);
-        options.compare("mongodb get of 50 of one user", tasks, most, ours.batch(false), bare.get()).await?;
-        options.compare("mongodb get of 50 users", tasks, most, ours.batch(true), bare.get()).await?;
-        options.compare("(bare $in of 50 users)", tasks, most, bare.batch(), bare.get()).await?;
+        let merges: &[(&str, Merge<'_>)] = &[
+            ("", &|mark, work| bare.merge(mark, work, true)),
+            (", beside two steps", &|mark, work| bare.merge(mark, work, false)),
+        ];
+        ours.compare(options, ("mongodb", tasks), || bare.get(), merges, ("$in", bare.batch())).await?;
     }
     Ok(())
 }

@@ -1,5 +1,8 @@
 //! Our side of every comparison: the same operations, whatever the backend.
-use crate::{BATCH, Done, USERS, key, offer, rounds::Side};
+use crate::{
+    BATCH, Done, USERS, key, offer,
+    rounds::{Options, Side, Target},
+};
 use stayput::{AssignmentStore, AssignmentStoreExt, Entry, Offer, ScanStore};
 use std::sync::Arc;
 
@@ -10,9 +13,11 @@ pub(crate) struct Ours {
     around: usize,
 }
 
+/// How a bare client claims for the users of a mark.
+pub(crate) type Merge<'a> = &'a dyn Fn(String, usize) -> Side;
+
 /// What a claim finds, and what it is called.
-pub(crate) const WORKS: [(&str, usize); 3] =
-    [("a first claim", 0), ("a claim that changes nothing", 1), ("a goal joins", 2)];
+const WORKS: [(&str, usize); 3] = [("a first claim", 0), ("a claim that changes nothing", 1), ("a goal joins", 2)];
 
 /// Which user and which goal an operation is about: fresh users, or users that are held, or goals that they lack.
 pub(crate) fn about(mark: &str, work: usize, i: usize, around: usize) -> (String, String) {
@@ -48,7 +53,7 @@ impl Ours {
         }
         Ok(held)
     }
-    pub(crate) fn get(&self) -> Side {
+    fn get(&self) -> Side {
         let store = self.store.clone();
         Side::new(move |i| {
             let store = store.clone();
@@ -69,7 +74,7 @@ impl Ours {
         })
     }
     /// Fifty campaigns of one user, or one campaign of fifty users.
-    pub(crate) fn batch(&self, mixed: bool) -> Side {
+    fn batch(&self, mixed: bool) -> Side {
         let store = self.store.clone();
         Side::new(move |i| {
             let store = store.clone();
@@ -84,8 +89,36 @@ impl Ours {
             }
         })
     }
+    /// Everything beside `store`'s bare client: its gets, its ways to merge (each told whose users they are and what they
+    /// find), and its own batch.
+    pub(crate) async fn compare(
+        &self,
+        options: &Options,
+        (store, tasks): (&str, usize),
+        get: impl Fn() -> Side,
+        merges: &[(&str, Merge<'_>)],
+        (command, batch): (&str, Side),
+    ) -> Done {
+        options.compare(&format!("{store} get"), tasks, Target::AtLeast(0.9), self.get(), get()).await?;
+        for (name, work) in WORKS {
+            for (number, (beside, merge)) in merges.iter().enumerate() {
+                let name = format!("{store} claim, {name}{beside}");
+                let mark = format!("s{number}-{}-{tasks}-{work}", std::process::id());
+                let (claim, merge) = (self.claim(mark.clone(), work), merge(mark, work));
+                if options.wants(&name, tasks) {
+                    self.users_for(work, [&claim, &merge]).await?;
+                }
+                options.compare(&name, tasks, Target::AtLeast(0.8), claim, merge).await?;
+            }
+        }
+        let batches = [("of 50 of one user", self.batch(false)), ("of 50 users", self.batch(true))];
+        for (what, batch) in batches {
+            options.compare(&format!("{store} get {what}"), tasks, Target::AtMost(3.0), batch, get()).await?;
+        }
+        options.compare(&format!("(bare {command} of 50 users)"), tasks, Target::AtMost(3.0), batch, get()).await
+    }
     /// Claims that are not the first of their user need somebody there, on both sides.
-    pub(crate) async fn users_for(&self, work: usize, sides: [&Side; 2]) -> Done {
+    async fn users_for(&self, work: usize, sides: [&Side; 2]) -> Done {
         for side in sides.into_iter().filter(|_| work > 0) {
             side.prepare(self.around).await?;
         }

@@ -4,7 +4,7 @@
 //! the first variation and every goal and says what is held.
 use crate::{
     BATCH, Done, USERS,
-    ours::{Ours, WORKS, about},
+    ours::{Merge, Ours, about},
     rounds::{Options, Side, Target},
 };
 use futures_util::future::try_join_all;
@@ -57,20 +57,8 @@ pub(crate) async fn compare(url: &str, options: &Options) -> Done {
         let (noted, alone) = (followed.claim(mark.clone(), 0), alone.claim(mark, 0));
         let name = "(a first claim while somebody follows, beside nobody)";
         options.compare(name, tasks, Target::AtLeast(0.7), noted, alone).await?;
-        let least = Target::AtLeast;
-        options.compare("postgres get", tasks, least(0.9), ours.get(), bare.get()).await?;
-        for (name, work) in WORKS {
-            let (name, mark) = (format!("postgres claim, {name}"), format!("s-{}-{tasks}-{work}", std::process::id()));
-            let (claim, merge) = (ours.claim(mark.clone(), work), bare.merge(mark, work));
-            if options.wants(&name, tasks) {
-                ours.users_for(work, [&claim, &merge]).await?;
-            }
-            options.compare(&name, tasks, least(0.8), claim, merge).await?;
-        }
-        let most = Target::AtMost(3.0);
-        options.compare("postgres get of 50 of one user", tasks, most, ours.batch(false), bare.get()).await?;
-        options.compare("postgres get of 50 users", tasks, most, ours.batch(true), bare.get()).await?;
-        options.compare("(bare ANY of 50 users)", tasks, most, bare.batch(), bare.get()).await?;
+        let merges: &[(&str, Merge<'_>)] = &[("", &|mark, work| bare.merge(mark, work))];
+        ours.compare(options, ("postgres", tasks), || bare.get(), merges, ("ANY", bare.batch())).await?;
     }
     client.batch_execute("DROP TABLE bare").await?;
     Ok(())

@@ -4,8 +4,8 @@
 //! adds a goal once; it knows no claim ids, no times, no index of users, no epochs.
 use crate::{
     BATCH, Done, USERS,
-    ours::{Ours, WORKS, about},
-    rounds::{Options, Side, Target},
+    ours::{Merge, Ours, about},
+    rounds::{Options, Side},
 };
 use redis::{AsyncTypedCommands, Script, aio::MultiplexedConnection};
 use stayput::{Entry, codec};
@@ -48,23 +48,11 @@ pub(crate) async fn compare(url: &str, options: &Options) -> Done {
         bare.connection.clone().set(format!("bare:{}", key.user_id()), codec::encode(&assignment)).await?;
     }
     for tasks in [1, 16, 64] {
-        let least = Target::AtLeast;
-        options.compare("redis get", tasks, least(0.9), ours.get(), bare.get()).await?;
-        for (name, work) in WORKS {
-            let mark = |side: &str, json| format!("{side}-{json}-{}-{tasks}-{work}", std::process::id());
-            for (beside, json) in [("", false), (", beside JSON", true)] {
-                let name = format!("redis claim, {name}{beside}");
-                let (claim, merge) = (ours.claim(mark("s", json), work), bare.merge(mark("m", json), work, json));
-                if options.wants(&name, tasks) {
-                    ours.users_for(work, [&claim, &merge]).await?;
-                }
-                options.compare(&name, tasks, least(0.8), claim, merge).await?;
-            }
-        }
-        let most = Target::AtMost(3.0);
-        options.compare("redis get of 50 of one user", tasks, most, ours.batch(false), bare.get()).await?;
-        options.compare("redis get of 50 users", tasks, most, ours.batch(true), bare.get()).await?;
-        options.compare("(bare MGET of 50 users)", tasks, most, bare.batch(), bare.get()).await?;
+        let merges: &[(&str, Merge<'_>)] = &[
+            ("", &|mark, work| bare.merge(mark, work, false)),
+            (", beside JSON", &|mark, work| bare.merge(mark, work, true)),
+        ];
+        ours.compare(options, ("redis", tasks), || bare.get(), merges, ("MGET", bare.batch())).await?;
     }
     Ok(())
 }
