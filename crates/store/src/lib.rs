@@ -13,6 +13,8 @@ mod clock;
 mod error;
 #[cfg(any(feature = "connector", feature = "file"))]
 mod fork;
+#[cfg(any(feature = "file", feature = "spool"))]
+mod full_disk;
 #[cfg(any(feature = "memcached", feature = "mongodb", feature = "postgres"))]
 mod queues;
 mod record;

@@ -1,10 +1,13 @@
 //! Disks that are full or read-only, folders of others.
-use super::support::{Process, Test, entry, held, key, name, offer, open, run};
+use super::{
+    mount::Mount,
+    support::{Process, Test, entry, held, key, name, offer, open, run},
+};
 use stayput::{
     AssignmentStore, AssignmentStoreExt, ErrorKind, ScanStore,
     backends::{File, FileOptions},
 };
-use std::{ffi::CString, fs, os::unix::fs::PermissionsExt, path::Path, path::PathBuf, sync::OnceLock};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 pub(crate) const TESTS: &[Test] = &[
     ("a folder that this user may not write is refused with advice", not_writable),
@@ -18,51 +21,15 @@ pub(crate) const ON_MOUNTS: &[Test] = &[
     ("a read-only file system is refused with advice", read_only),
 ];
 
-/// Whether this process may mount a tmpfs.
-pub(crate) fn may_mount() -> bool {
-    static MAY: OnceLock<bool> = OnceLock::new();
-    *MAY.get_or_init(|| Mount::new("64k").is_some())
-}
-
-struct Mount(PathBuf, #[expect(dead_code, reason = "removed last")] tempfile::TempDir);
-
-impl Mount {
-    fn new(size: &str) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let mount = Self(folder.path().to_owned(), folder);
-        mount.mount(0, &format!("size={size}")).then_some(mount)
-    }
-    fn mount(&self, flags: libc::c_ulong, options: &str) -> bool {
-        let (tmpfs, options) = (c"tmpfs", CString::new(options).unwrap());
-        let path = CString::new(self.0.to_str().unwrap()).unwrap();
-        #[expect(unsafe_code, reason = "no safe call mounts")]
-        // SAFETY: all pointers are to C strings that outlive the call.
-        let failed =
-            unsafe { libc::mount(tmpfs.as_ptr(), path.as_ptr(), tmpfs.as_ptr(), flags, options.as_ptr().cast()) };
-        failed == 0
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let path = CString::new(self.0.to_str().unwrap()).unwrap();
-        #[expect(unsafe_code, reason = "no safe call unmounts")]
-        // SAFETY: a C string that outlives the call.
-        unsafe {
-            libc::umount2(path.as_ptr(), libc::MNT_DETACH);
-        }
-    }
-}
-
 fn full() {
     let disk = Mount::new("4m").expect("a tmpfs");
-    let store = open(&disk.0.join("store"));
+    let store = open(&disk.path().join("store"));
     let big = |number: usize| {
         let goals = (0..100).map(|goal| name(&format!("{}{goal}", "g".repeat(100))));
         offer(&key(&format!("u{number}"), "c"), "v").bringing(goals.collect::<Vec<_>>())
     };
     run(async {
-        fs::write(disk.0.join("ballast"), vec![1; 2 << 20]).unwrap();
+        fs::write(disk.path().join("ballast"), vec![1; 2 << 20]).unwrap();
         let mut stored = 0;
         let error = loop {
             match store.claim_one(&big(stored)).await {
@@ -88,16 +55,16 @@ fn full() {
                 assert!(held(&store, &first).await.is_some(), "half an erasure");
             }
         }
-        let other = File::open(disk.0.join("another"), FileOptions::default());
+        let other = File::open(disk.path().join("another"), FileOptions::default());
         assert_eq!(other.unwrap_err().kind(), ErrorKind::Refused);
 
-        fs::remove_file(disk.0.join("ballast")).unwrap();
+        fs::remove_file(disk.path().join("ballast")).unwrap();
         for number in stored..stored + 10 {
             assert!(store.claim_one(&big(number)).await.unwrap().won());
         }
         store.erase(first.user()).await.unwrap();
         drop(store);
-        let store = open(&disk.0.join("store"));
+        let store = open(&disk.path().join("store"));
         assert_eq!(held(&store, &first).await, None);
         for number in 1..stored + 10 {
             assert_eq!(held(&store, &key(&format!("u{number}"), "c")).await.unwrap().goals.len(), 100);
@@ -107,10 +74,10 @@ fn full() {
 
 fn read_only() {
     let disk = Mount::new("4m").expect("a tmpfs");
-    drop(open(&disk.0.join("store")));
-    assert!(disk.mount(libc::MS_REMOUNT | libc::MS_RDONLY, "size=4m"));
+    drop(open(&disk.path().join("store")));
+    assert!(disk.make_read_only());
     for place in ["store", "other"] {
-        let error = File::open(disk.0.join(place), FileOptions::default()).unwrap_err();
+        let error = File::open(disk.path().join(place), FileOptions::default()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
         assert!(error.message().contains("read-only"), "{error}");
     }

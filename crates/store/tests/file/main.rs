@@ -5,6 +5,8 @@ mod contract;
 mod damage;
 mod disk;
 mod helper;
+#[path = "../support/mount.rs"]
+mod mount;
 mod processes;
 mod sharing;
 mod support;
@@ -25,16 +27,6 @@ fn main() {
             })
         }));
     }
-    for (name, test) in disk::ON_MOUNTS {
-        let ignored = !disk::may_mount();
-        let name = if ignored { format!("{name} (may not mount a tmpfs here)") } else { (*name).into() };
-        trials.push(
-            Trial::test(name, move || {
-                test();
-                Ok(())
-            })
-            .with_ignored_flag(ignored),
-        );
-    }
+    trials.extend(mount::trials(disk::ON_MOUNTS));
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }

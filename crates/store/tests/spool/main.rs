@@ -1,7 +1,10 @@
 //! The spool on a real disk: real processes that share a folder, and real kills.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod folder;
+mod full;
 mod helper;
+#[path = "../support/mount.rs"]
+mod mount;
 mod processes;
 
 use libtest_mimic::{Arguments, Trial};
@@ -21,6 +24,7 @@ fn main() {
             Ok(())
         })
     };
-    let trials = folder::TESTS.iter().chain(processes::TESTS).map(trial).collect();
+    let trials =
+        folder::TESTS.iter().chain(processes::TESTS).map(trial).chain(mount::trials(full::ON_MOUNTS)).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }

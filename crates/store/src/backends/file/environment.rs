@@ -1,6 +1,6 @@
 //! LMDB's environment: opened, told from other people's, grown, read, and never used across a fork.
 use super::{NAME, fork, place::Folder, trouble::told};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, full_disk};
 use heed::{
     CommitOrAbort, Database, DatabaseStat, Env, EnvInfo, EnvOpenOptions, MdbError, RoTxn, RwTxn,
     types::{Bytes, DecodeIgnore, Str},
@@ -149,16 +149,8 @@ impl Environment {
         moved
     }
 
-    /// LMDB takes a write that a full disk cuts short for a failing disk.
     pub(super) fn explain(&self, error: heed::Error) -> heed::Error {
-        use rustix::io::Errno;
-        let failed = matches!(&error, heed::Error::Io(error) if error.raw_os_error() == Some(Errno::IO.raw_os_error()));
-        let full =
-            || rustix::fs::statvfs(&self.path).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < 1 << 20);
-        match failed && full() {
-            true => heed::Error::Io(Errno::NOSPC.into()),
-            false => error,
-        }
+        full_disk::explain(&self.path, error)
     }
 
     /// In a child after a fork: lets go of what the parent opened, so that the folder can be opened anew.

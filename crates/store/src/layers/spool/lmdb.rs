@@ -5,7 +5,7 @@ use super::{
     NAME,
     disk::{List, Lock, Locked, NewRow, Of, Row, SpoolDisk, Used, weight},
 };
-use crate::{BoxFuture, Error, ErrorKind, Result};
+use crate::{BoxFuture, Error, ErrorKind, Result, full_disk};
 use heed::{
     CommitOrAbort, Database, Env, EnvOpenOptions, MdbError, RoTxn, RwTxn,
     types::{Bytes, Str},
@@ -39,13 +39,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A folder that holds a spool. In one process it is open once; after a fork the child opens it anew.
 pub struct SpoolFolder {
-    path: PathBuf,
     shared: Arc<Shared>,
     writer: Mutex<Option<Sender<Job>>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 struct Shared {
+    path: PathBuf,
     // Never cloned: its drop, or `abandon`, is what closes it.
     env: ManuallyDrop<Env>,
     tables: Tables,
@@ -89,18 +89,18 @@ impl SpoolFolder {
         env.clear_stale_readers().map_err(told)?;
         let tables = tables(&env)?;
         let (env, abandoned) = (ManuallyDrop::new(env), AtomicBool::new(false));
-        let shared = Arc::new(Shared { env, tables, process: std::process::id(), abandoned });
+        let shared = Arc::new(Shared { path, env, tables, process: std::process::id(), abandoned });
         let (writer, jobs) = channel();
         let thread = thread::Builder::new().name("stayput-spool".into()).spawn({
             let shared = shared.clone();
             move || shared.write(&jobs)
         });
         let thread = thread.map_err(|error| unavailable("its thread cannot be started").with_source(error))?;
-        Ok(Self { path, shared, writer: Mutex::new(Some(writer)), thread: Some(thread) })
+        Ok(Self { shared, writer: Mutex::new(Some(writer)), thread: Some(thread) })
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        &self.shared.path
     }
     /// Whether another process opened it, of which this one is a child.
     pub(super) fn is_inherited(&self) -> bool {
@@ -189,7 +189,7 @@ impl SpoolDisk for SpoolFolder {
         };
         let mut options = fs::OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o600);
-        let file = options.open(self.path.join(name)).map_err(refused)?;
+        let file = options.open(self.shared.path.join(name)).map_err(refused)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Box::new(file))), // closing it gives it back
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -221,7 +221,7 @@ impl Drop for Shared {
 
 impl fmt::Debug for SpoolFolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SpoolFolder({})", self.path.display())
+        write!(f, "SpoolFolder({})", self.shared.path.display())
     }
 }
 
@@ -251,14 +251,22 @@ impl Shared {
         while let Ok(first) = jobs.recv() {
             let mut group = vec![first];
             group.extend(jobs.try_iter().take(GROUP - 1));
-            match self.commit(&mut group) {
-                Ok(()) => group.into_iter().for_each(Job::done),
-                Err(error) => {
-                    let error = told(error);
-                    let copy = || Error::new(error.kind(), NAME, error.message().to_owned());
-                    group.into_iter().for_each(|job| job.failed(copy()));
-                }
+            self.serve(group);
+        }
+    }
+    fn serve(&self, mut group: Vec<Job>) {
+        let error = match self.commit(&mut group) {
+            Ok(()) => return group.into_iter().for_each(Job::done),
+            Err(error) => told(full_disk::explain(&self.path, error)),
+        };
+        let (added, removed): (Vec<_>, Vec<_>) = group.into_iter().partition(|job| matches!(job, Job::Append { .. }));
+        // What is added where there is no room must not keep what was delivered from making some.
+        match added.is_empty() || removed.is_empty() {
+            true => {
+                let copy = || Error::new(error.kind(), NAME, error.message().to_owned());
+                added.into_iter().chain(removed).for_each(|job| job.failed(copy()));
             }
+            false => [removed, added].into_iter().for_each(|part| self.serve(part)),
         }
     }
     fn commit(&self, group: &mut [Job]) -> heed::Result<()> {
