@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 /// A store in a schema of its own, an empty user of it, and the bare client, which looks there first.
 async fn alone(url: &str, options: &str) -> (Arc<dyn ScanStore>, User, tokio_postgres::Client) {
     let schema = fresh_schema();
-    let store = open(&with(url, &format!("schema={schema}&{options}"))).await;
+    let store = open(&with(url, &format!("schema={schema}&timeout=60s&connect=60s&{options}"))).await;
     let bare = bare(url).await;
     bare.batch_execute(&format!("SET search_path = {schema}")).await.expect("a schema");
     (store, User::new(&Scope::default(), "u").expect("legal"), bare)

@@ -47,6 +47,7 @@ const CASES: &[Case] = cases! {
         refused::a_server_that_is_too_old_is_refused,
         refused::a_role_without_privileges_is_told_which,
         restart::a_killed_server_loses_nothing_and_is_found_again,
+        restart::a_killed_server_that_does_not_wait_for_its_disk_loses_the_last_claims_and_tears_none,
         failover::a_replica_that_commits_wait_for_loses_nothing,
         failover::an_asynchronous_replica_loses_what_it_had_not_received,
         refused::too_many_connections_are_errors_that_pass,

@@ -1,10 +1,10 @@
 //! A server of its own that is killed while it is written to.
 use super::{
-    faults::{check, write_until},
-    servers::{fresh_schema, open, rounds, with},
+    faults::{check, offers, write_until},
+    servers::{bare, fresh_schema, open, rounds, with},
 };
 use futures_util::future::join_all;
-use stayput::{AssignmentStoreExt, Scope};
+use stayput::{AssignmentStoreExt, Offer, Outcome, Scope};
 use std::{fs, path::Path, time::Duration};
 use tokio::{process::Command, time};
 
@@ -39,6 +39,58 @@ pub(crate) async fn a_killed_server_loses_nothing_and_is_found_again(_: String) 
         "c",
     );
     assert!(store.get_one(&known.expect("legal")).await.expect("get").is_some());
+    drop(store);
+    servers.down().await;
+}
+
+/// Its last claims are lost then; those that are there are whole, and those that a checkpoint saw are.
+pub(crate) async fn a_killed_server_that_does_not_wait_for_its_disk_loses_the_last_claims_and_tears_none(_: String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let servers = Servers(folder.path());
+    let url = servers.up().await;
+    // Nothing is written until somebody asks for it, or there is a megabyte of it.
+    let settings = "ALTER SYSTEM SET synchronous_commit = off; ALTER SYSTEM SET wal_writer_delay = '10s'";
+    for setting in settings.split(';').chain(["SELECT pg_reload_conf()"]) {
+        bare(&url).await.batch_execute(setting).await.expect("a setting");
+    }
+    let store = open(&with(&url, "pool=8&purge=off&timeout=60s&connect=60s")).await;
+    let scope = Scope::new(&fresh_schema()).expect("legal");
+    let mut next = offers(&scope);
+    let written: Vec<Offer> = (0..3_000).map(|_| next()).collect();
+    let (seen, later) = written.split_at(1_000);
+    for offers in [seen, later] {
+        for offers in offers.chunks(8) {
+            for claimed in join_all(offers.iter().map(|offer| store.claim_one(offer))).await {
+                assert_eq!(claimed.expect("claim").outcome, Outcome::Created);
+            }
+        }
+        if offers.len() == seen.len() {
+            bare(&url).await.batch_execute("CHECKPOINT").await.expect("everything is on the disk");
+        }
+    }
+    servers.signal("KILL").await;
+    assert_eq!(servers.up().await, url, "the same port");
+    let store = open(&with(&url, "timeout=60s&connect=60s")).await;
+    let mut lost = 0;
+    for (place, offer) in written.iter().enumerate() {
+        match store.get_one(&offer.key).await.expect("what is there can be read") {
+            Some(held) => {
+                let goals: Vec<&str> = held.goals.iter().map(|goal| goal.name.as_str()).collect();
+                assert_eq!((held.by, held.revision, goals), (offer.claim, 1, vec!["g"]));
+            }
+            None => {
+                assert!(place >= seen.len(), "a checkpoint had seen it");
+                lost += 1;
+            }
+        }
+    }
+    println!("synchronous_commit=off: {lost} of {} acknowledged claims were lost", later.len());
+    let page = store.scan(Some(&scope), None, 1_000).await.expect("scan");
+    assert!(page.unreadable.is_empty());
+    for offer in &written {
+        let claimed = store.claim_one(offer).await.expect("a repeat");
+        assert_eq!((claimed.outcome, claimed.new_goals.len()), (Outcome::Created, 1), "lost or not, a repeat wins");
+    }
     drop(store);
     servers.down().await;
 }
