@@ -11,8 +11,8 @@
 //!
 //! Whoever asks waits for one round trip: reads, claims that create, claims that only bring goals, and claims that change
 //! nothing, which write nothing. A claim that changes something else needs two: it replaces exactly the version of the
-//! row that it read, and starts over if that is gone. So do goals that come where some of them are held already, or where
-//! `extra` or more than 256 bytes of goals are. A batch is as many round trips.
+//! row that it read, and starts over if that is gone. So do goals that come where some of them are held already, where a
+//! rival is at the same row, or where `extra` or more than 256 bytes of goals are. A batch is as many round trips.
 //!
 //! | event | what is lost |
 //! |---|---|
@@ -56,7 +56,7 @@ use pool::{Call, Pool};
 use row::{Columns, KeyColumns, Params};
 use schema::Schema;
 use sql::{Statement, Statements};
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::time;
 
 const NAME: &str = "postgres";
@@ -260,12 +260,7 @@ impl Postgres {
         let [scope, user, kind, _] = KeyColumns::of(first).parts();
         let campaigns: Vec<&str> = keys.iter().map(Key::campaign).collect();
         let rows = self.pool.rows(&self.statements.get_of_user, vec![&scope, &user, &kind, &campaigns]).await?;
-        let mut held = HashMap::with_capacity(rows.len());
-        for row in &rows {
-            held.insert(row::column::<&str>(row, 1 + row::FIELDS, "campaignKey")?, live(row)?);
-        }
-        // Not taken out: a key may be asked for twice.
-        Ok(campaigns.iter().map(|campaign| held.get(campaign).cloned().flatten()).collect())
+        placed(&rows, &campaigns, "campaignKey")
     }
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Assignment>>> {
         let parts: Vec<[&str; 4]> = keys.iter().map(|key| KeyColumns::of(key).parts()).collect();
@@ -282,6 +277,25 @@ impl Postgres {
         }
         Ok(answers)
     }
+}
+
+/// What is held for each of `asked`, which is what the last column of a row says, called `column`.
+fn placed(rows: &[Row], asked: &[&str], column: &str) -> Result<Vec<Option<Assignment>>> {
+    let mut places: Vec<(&str, usize)> = asked.iter().copied().zip(0..).collect();
+    places.sort_unstable();
+    let mut answers = vec![None; asked.len()];
+    for row in rows {
+        let (name, held): (&str, _) = (row::column(row, 1 + row::FIELDS, column)?, live(row)?);
+        let begin = places.partition_point(|(asked, _)| *asked < name);
+        let end = places.partition_point(|(asked, _)| *asked <= name);
+        // More than one where a key is asked for twice.
+        let Some(((_, last), others)) = places.get(begin..end).and_then(<[_]>::split_last) else { continue };
+        for (_, place) in others {
+            answers[*place].clone_from(&held);
+        }
+        answers[*last] = held;
+    }
+    Ok(answers)
 }
 
 fn live(row: &Row) -> Result<Option<Assignment>> {

@@ -21,7 +21,7 @@ async fn at_once(url: &str) {
     // Not prepared: PgBouncer may send each message to another server.
     let steps = bare(url).await.query_typed(&sql, &[]).await.expect("steps");
     let steps: Vec<(i32, i32)> = steps.iter().map(|row| (row.get(0), row.get(1))).collect();
-    assert_eq!(steps, [(1, 1), (2, 1), (3, 1)], "each step was taken once");
+    assert_eq!(steps, [(1, 1), (2, 1), (3, 1), (4, 1)], "each step was taken once");
 }
 
 pub(crate) async fn steps_that_are_missing_are_taken(url: String) {
@@ -31,7 +31,8 @@ pub(crate) async fn steps_that_are_missing_are_taken(url: String) {
     let bare = bare(&url).await;
     let undo = format!(
         "DROP INDEX {schema}.stayput_assignments_expiry; DROP TABLE {schema}.stayput_changes;
-         DROP FUNCTION {schema}.stayput_changed CASCADE; DELETE FROM {schema}.stayput_schema WHERE version > 1;
+         DROP FUNCTION {schema}.stayput_changed CASCADE; DROP FUNCTION {schema}.stayput_create;
+         DROP FUNCTION {schema}.stayput_bring; DELETE FROM {schema}.stayput_schema WHERE version > 1;
          INSERT INTO {schema}.stayput_assignments (\"userId\", \"campaignKey\", \"variationName\") VALUES ('u', 'c', 'v')"
     );
     bare.batch_execute(&undo).await.expect("as the first version left it");
@@ -46,10 +47,10 @@ pub(crate) async fn tables_of_a_newer_version_are_refused(url: String) {
     let through = with(&url, &format!("schema={schema}"));
     drop(open(&through).await);
     let bare = bare(&url).await;
-    let later = format!("INSERT INTO {schema}.stayput_schema VALUES (4, 1)");
+    let later = format!("INSERT INTO {schema}.stayput_schema VALUES (5, 1)");
     bare.batch_execute(&later).await.expect("a step that we need not know");
     drop(open(&through).await);
-    let breaking = format!("INSERT INTO {schema}.stayput_schema VALUES (5, 5)");
+    let breaking = format!("INSERT INTO {schema}.stayput_schema VALUES (6, 6)");
     bare.batch_execute(&breaking).await.expect("a step that we need to know");
     let error = refusal(&through).await;
     assert_eq!(error.kind(), ErrorKind::Refused);

@@ -1,7 +1,7 @@
 //! Claims: create, bring goals or look in one round trip, and replace exactly what was looked at in a second if need be.
 use super::{
     pool::{Call, Pool},
-    row::{self, Columns, Moment},
+    row::{self, Columns, Version},
     sql::Statements,
 };
 use crate::{Assignment, Claimed, Goals, Kind, Offer, Result, Timestamp, queues::Queues};
@@ -18,7 +18,9 @@ struct Ask<'a> {
 enum Look {
     Settled(Claimed),
     /// The row is to become what the answer holds, if it still is this version.
-    Swap(Claimed, String),
+    Swap(Claimed, Version),
+    /// A rival changed it while we were about to.
+    Lost,
     /// A rival created it while we were about to.
     Again,
 }
@@ -50,20 +52,21 @@ async fn attempt<'a>(
     asks: &[Ask<'a>],
     answers: &mut Vec<(usize, Claimed)>,
 ) -> Result<Vec<Ask<'a>>> {
-    let (mut swaps, mut left) = (Vec::new(), asks.to_vec());
+    let (mut swaps, mut lost, mut left) = (Vec::new(), Vec::new(), asks.to_vec());
     while !left.is_empty() {
         let mut again = Vec::new();
         for (ask, look) in left.iter().zip(look(pool, statements, &left).await?) {
             match look {
                 Look::Settled(claimed) => answers.push((ask.place, claimed)),
                 Look::Swap(claimed, version) => swaps.push((*ask, claimed, version)),
+                Look::Lost => lost.push(*ask),
                 Look::Again => again.push(*ask),
             }
         }
         left = again;
     }
     swaps.sort_by_key(|(ask, ..)| &ask.offer.key);
-    let (mut lost, swapped) = (Vec::new(), swap(pool, statements, &swaps).await?);
+    let swapped = swap(pool, statements, &swaps).await?;
     for ((ask, claimed, _), swapped) in swaps.into_iter().zip(swapped) {
         if swapped { answers.push((ask.place, claimed)) } else { lost.push(ask) }
     }
@@ -103,33 +106,26 @@ fn brings_goals_only(offer: &Offer) -> bool {
 fn seen(offer: &Offer, row: &Row) -> Result<Look> {
     let now = row::now(row)?;
     let after = 1 + row::FIELDS;
-    if row::column::<Option<bool>>(row, after + 1, "made")?.is_some() {
-        let mut claimed = offer.join(None, now).claimed;
-        let expires: Option<Moment> = row::column(row, after + 2, "expiresAt")?;
-        if let Some(held) = &mut claimed.held {
-            held.expires_at = expires.map(|end| end.0);
-        }
-        return Ok(Look::Settled(claimed));
-    }
-    let version: Option<String> = row::column(row, after, "version")?;
+    let version: Option<Version> = row::column(row, after, "version")?;
+    let written: Option<bool> = row::column(row, after + 1, "written")?;
     let held = version.is_some().then(|| row::assignment(row, 1)).transpose()?;
-    if version.as_deref() == Some("") {
-        return Ok(Look::Settled(offer.answer(held)));
-    }
     let joined = offer.join(held, now);
-    Ok(match (joined.changed, version) {
-        (false, _) => Look::Settled(joined.claimed),
-        (true, Some(version)) => Look::Swap(joined.claimed, version),
-        (true, None) => Look::Again,
+    Ok(match (written, version) {
+        (Some(true), _) => Look::Settled(joined.claimed),
+        (Some(false), Some(_)) => Look::Lost,
+        (Some(false), None) => Look::Again,
+        (None, _) if !joined.changed => Look::Settled(joined.claimed),
+        (None, Some(version)) => Look::Swap(joined.claimed, version),
+        (None, None) => Look::Again,
     })
 }
 
 /// Whether each was still the version that was looked at.
-async fn swap(pool: &Pool, statements: &Statements, swaps: &[(Ask<'_>, Claimed, String)]) -> Result<Vec<bool>> {
+async fn swap(pool: &Pool, statements: &Statements, swaps: &[(Ask<'_>, Claimed, Version)]) -> Result<Vec<bool>> {
     if swaps.is_empty() {
         return Ok(Vec::new());
     }
-    let columns = swaps.iter().map(|(ask, claimed, version)| Columns::replacing(&ask.offer.key, claimed, version));
+    let columns = swaps.iter().map(|(ask, claimed, version)| Columns::replacing(&ask.offer.key, claimed, *version));
     let columns: Vec<Columns<'_>> = columns.collect();
     let call = |columns| Call { statement: &statements.swap, params: Columns::params_to_swap(columns) };
     let rows = pool.all(&columns.iter().map(call).collect::<Vec<_>>()).await?;

@@ -99,7 +99,7 @@ fn of_database(error: &DbError) -> Error {
         "53100" => (Refused, "the server's disk is full".into()),
         "42501" => (Refused, format!("the role lacks a privilege: {said}")),
         "3D000" => (Refused, format!("{said}; create it, or name another after the host in the URL")),
-        "42P01" | "3F000" | "42703" => {
+        "42P01" | "3F000" | "42703" | "42883" => {
             (Refused, "the tables are not what they were when the store was opened; restart Stayput".into())
         }
         code if code.starts_with("28") => (Refused, format!("the server did not let us in: {said}")),

@@ -41,7 +41,7 @@ pub(super) struct Columns<'a> {
     unknown: Option<Vec<u8>>,
     lasts: Option<i64>,
     /// Which version of the row this one replaces.
-    version: &'a str,
+    version: Version,
 }
 
 impl<'a> KeyColumns<'a> {
@@ -78,7 +78,7 @@ impl<'a> Columns<'a> {
             epoch: held.epoch.into(),
             unknown: Some(held.unknown.clone().into()).filter(|bytes: &Vec<u8>| !bytes.is_empty()),
             lasts: None,
-            version: "",
+            version: Version::default(),
         }
     }
     /// What `offer` creates where nothing is held; `created` is that but for the times, which the server knows. Without
@@ -103,7 +103,7 @@ impl<'a> Columns<'a> {
         }
     }
     /// What `claimed` holds, in place of `version`.
-    pub(super) fn replacing(key: &'a Key, claimed: &'a Claimed, version: &'a str) -> Self {
+    pub(super) fn replacing(key: &'a Key, claimed: &'a Claimed, version: Version) -> Self {
         let of = |held| Self { version, ..Self::of(key, held) };
         // Nothing held would break a column that must not be null: it cannot do harm, and it cannot happen.
         claimed.held.as_ref().map_or_else(|| Self { key: KeyColumns::of(key), version, ..Self::default() }, of)
@@ -254,6 +254,26 @@ fn signed(number: u64) -> i64 {
 }
 fn unsigned(number: i64) -> u64 {
     number.cast_unsigned()
+}
+
+/// One version of a row: the `xid` of who made it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Version(u32);
+
+impl<'a> FromSql<'a> for Version {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn StdError + Sync + Send>> {
+        Ok(Self(u32::from_be_bytes(raw.try_into()?)))
+    }
+    accepts!(XID);
+}
+
+impl ToSql for Version {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        out.extend_from_slice(&self.0.to_be_bytes());
+        Ok(IsNull::No)
+    }
+    accepts!(XID);
+    to_sql_checked!();
 }
 
 /// A `timestamptz`: microseconds since 2000, here whole milliseconds since 1970.

@@ -78,6 +78,29 @@ const STEPS: &[Step] = &[
         CREATE TRIGGER stayput_emptied AFTER TRUNCATE ON {schema}.stayput_assignments
             FOR EACH STATEMENT EXECUTE FUNCTION {schema}.stayput_changed()"#,
     },
+    // What a claim writes, called by the statement that looks first (sql.rs). Neither decides anything: one inserts where
+    // nothing is, the other appends goals to exactly the version that was looked at.
+    Step {
+        needs: 1,
+        sql: r#"CREATE FUNCTION {schema}.stayput_create(text, text, text, text, text, bigint, text, text[], bigint[], text, text,
+            timestamptz, text, timestamptz, timestamptz, timestamptz, bigint, bigint, bytea) RETURNS boolean
+            LANGUAGE plpgsql AS $stayput$ BEGIN
+            INSERT INTO {schema}.stayput_assignments (scope, "userId", kind, "campaignKey", "variationName", "claimId",
+                "replacedVariation", "goalIdentifier", "goalClaimIds", "metaData", "metaDataText", "metaDataAt", extra,
+                "assignedAt", "changedAt", "expiresAt", revision, epoch, unknown)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11, $12, $13::json, $14, $15, $16, $17, $18, $19)
+                ON CONFLICT DO NOTHING;
+            RETURN FOUND;
+        END $stayput$;
+        CREATE FUNCTION {schema}.stayput_bring(text, text, text, text, xid, text[], bigint[]) RETURNS boolean
+            LANGUAGE plpgsql AS $stayput$ BEGIN
+            UPDATE {schema}.stayput_assignments h SET "goalIdentifier" = h."goalIdentifier" || $6,
+                "goalClaimIds" = h."goalClaimIds" || $7, revision = h.revision + 1,
+                "changedAt" = date_trunc('milliseconds', statement_timestamp())
+                WHERE h.scope = $1 AND h."userId" = $2 AND h.kind = $3 AND h."campaignKey" = $4 AND h.xmin = $5;
+            RETURN FOUND;
+        END $stayput$"#,
+    },
 ];
 
 /// Where the tables are; printed, it is quoted.

@@ -52,8 +52,9 @@ static FIELDS: [(&str, Type); 15] = [
     ("unknown", Type::BYTEA),
 ];
 
-/// The server's clock, to the millisecond; the same all through one statement.
+/// The server's clock, to the millisecond; the same all through one statement. What is only read is truncated here.
 const NOW: &str = "date_trunc('milliseconds', statement_timestamp())";
+const CLOCK: &str = "statement_timestamp()";
 /// [`Timestamp::MAX`](crate::Timestamp::MAX).
 const MAX: &str = "timestamptz '9999-12-31 23:59:59.999+00'";
 
@@ -65,7 +66,7 @@ impl Statements {
         let by_key = "scope = $1 AND \"userId\" = $2 AND kind = $3 AND \"campaignKey\" = $4";
         let scan = |also: &str| {
             format!(
-                "SELECT {NOW}, {held}, {key} FROM {table} h WHERE ({key}) > ($1, $2, $3, $4){also} ORDER BY {key} LIMIT $5"
+                "SELECT {CLOCK}, {held}, {key} FROM {table} h WHERE ({key}) > ($1, $2, $3, $4){also} ORDER BY {key} LIMIT $5"
             )
         };
         let texts = |count| vec![Type::TEXT; count];
@@ -74,36 +75,34 @@ impl Statements {
             types
         };
         Self {
-            get: Statement::new(format!("SELECT {NOW}, {held} FROM {table} h WHERE {by_key}"), texts(4)),
+            get: Statement::new(format!("SELECT {CLOCK}, {held} FROM {table} h WHERE {by_key}"), texts(4)),
             // What a decision asks for, campaigns of one user, is one scan of the index: a third of the general form.
             get_of_user: Statement::new(
                 format!(
-                    "SELECT {NOW}, {held}, \"campaignKey\" FROM {table} h WHERE scope = $1 AND \"userId\" = $2 AND \
+                    "SELECT {CLOCK}, {held}, \"campaignKey\" FROM {table} h WHERE scope = $1 AND \"userId\" = $2 AND \
                      kind = $3 AND \"campaignKey\" = ANY($4)"
                 ),
                 with(texts(3), &[Type::TEXT_ARRAY]),
             ),
-            // LIMIT keeps the planner from anything but one look at the index for each key.
+            // LIMIT keeps the planner from anything but one look at the index for each key. Users by = ANY would be a third
+            // cheaper, but the planner may then walk through all users of the scope.
             get_many: Statement::new(
                 format!(
-                    "SELECT {NOW}, h.*, a.n FROM (SELECT unnest($1) AS scope, unnest($2) AS u, unnest($3) AS kind, \
+                    "SELECT {CLOCK}, h.*, a.n FROM (SELECT unnest($1) AS scope, unnest($2) AS u, unnest($3) AS kind, \
                      unnest($4) AS c, unnest($5) AS n) a CROSS JOIN LATERAL (SELECT {held} FROM {table} h WHERE \
                      h.scope = a.scope AND h.\"userId\" = a.u AND h.kind = a.kind AND h.\"campaignKey\" = a.c LIMIT 1) h"
                 ),
                 with(vec![Type::TEXT_ARRAY; 4], &[Type::INT4_ARRAY]),
             ),
-            claim: Statement::new(claim(&table, by_key, None), with(texts(4), &with(types(), &[Type::INT8]))),
-            claim_goals: Statement::new(
-                claim(&table, by_key, Some(&bring(&table, by_key))),
-                with(texts(4), &with(types(), &[Type::INT8])),
-            ),
+            claim: Statement::new(claim(schema, &table, false), with(texts(4), &with(types(), &[Type::INT8]))),
+            claim_goals: Statement::new(claim(schema, &table, true), with(texts(4), &with(types(), &[Type::INT8]))),
             // xmin names one version of a row: whatever changed it since, a hand with psql too, this does not match.
             swap: Statement::new(
                 format!(
-                    "UPDATE {table} h SET ({columns}) = ({}) WHERE {by_key} AND h.xmin::text = $20 RETURNING 1",
+                    "UPDATE {table} h SET ({columns}) = ({}) WHERE {by_key} AND h.xmin = $20 RETURNING 1",
                     values()
                 ),
-                with(texts(4), &with(types(), &[Type::TEXT])),
+                with(texts(4), &with(types(), &[Type::XID])),
             ),
             put: Statement::new(
                 format!(
@@ -117,7 +116,7 @@ impl Statements {
             remove: Statement::new(format!("DELETE FROM {table} WHERE {by_key}"), texts(4)),
             user: Statement::new(
                 format!(
-                    "SELECT {NOW}, {held}, {key} FROM {table} h WHERE scope = $1 AND \"userId\" = $2 ORDER BY {key}"
+                    "SELECT {CLOCK}, {held}, {key} FROM {table} h WHERE scope = $1 AND \"userId\" = $2 ORDER BY {key}"
                 ),
                 texts(2),
             ),
@@ -160,43 +159,44 @@ impl Statement {
     }
 }
 
-/// Answers with what is held, or creates, in one round trip; writes nothing if something is held, but for `bring`.
+/// Answers with what is held, or creates, in one round trip; writes nothing if something is held, but for goals if
+/// `brings`. Afterwards `written` is true, or false where a rival came between.
 ///
-/// `$20` is how long it lasts, in milliseconds, for offers whose expiry is counted from now. The statement does neither
-/// if it had to wait for a rival who created the row meanwhile: its snapshot does not show that. A version that is empty
-/// says that goals were brought, and that this is what is held now.
-fn claim(table: &str, by_key: &str, bring: Option<&str>) -> String {
-    let (held, columns, key) = (held(), columns(), KEY.join(", "));
-    let values = values().replace("$15", "moment.changed").replace("$16", "moment.expires");
-    let (brought, now_held) = match bring {
-        Some(bring) => (
-            format!(" brought AS ({bring} RETURNING {held}, '' AS version),"),
-            "(SELECT * FROM brought UNION ALL SELECT * FROM held WHERE NOT EXISTS (SELECT FROM brought))",
-        ),
-        None => (String::new(), "held"),
+/// `$20` is how long it lasts, in milliseconds, for offers whose expiry is counted from now. What is not to be written
+/// costs nothing: the functions that write are called only then. (One statement with a common table expression for each
+/// way takes the server twice as long.) A standby would answer with what it does not know to be old: there the attempt
+/// to write says that it is one.
+fn claim(schema: &Schema, table: &str, brings: bool) -> String {
+    let expires = format!(
+        "coalesce($16, CASE WHEN $20 IS NOT NULL THEN least({NOW} + $20 * interval '1 millisecond', {MAX}) END)"
+    );
+    let value = |i: usize| match i {
+        15 => format!("coalesce($15, {NOW})"),
+        16 => expires.clone(),
+        _ => format!("${i}"),
+    };
+    let values = (1..=19).map(value).collect::<Vec<_>>().join(", ");
+    let bring = match brings {
+        true => format!("WHEN {} THEN {schema}.stayput_bring($1, $2, $3, $4, h.xmin, $8, $9) ", is_plain()),
+        false => String::new(),
     };
     format!(
-        "WITH held AS (SELECT {held}, h.xmin::text AS version FROM {table} h WHERE {by_key}),{brought} \
-         moment AS (SELECT {NOW} AS now, coalesce($15, {NOW}) AS changed, \
-         coalesce($16, least({NOW} + $20 * interval '1 millisecond', CASE WHEN $20 IS NOT NULL THEN {MAX} END)) AS expires), \
-         made AS (INSERT INTO {table} ({key}, {columns}) SELECT $1, $2, $3, $4, {values} FROM moment \
-         WHERE $5 IS NOT NULL AND NOT EXISTS (SELECT FROM held) AND (moment.expires IS NULL OR moment.expires > moment.now) \
-         ON CONFLICT DO NOTHING RETURNING true AS made, \"expiresAt\") \
-         SELECT moment.now, now_held.*, made.made, made.\"expiresAt\" \
-         FROM moment LEFT JOIN {now_held} now_held ON true LEFT JOIN made ON true"
+        "SELECT {CLOCK}, {}, h.xmin, CASE WHEN pg_is_in_recovery() OR h.scope IS NULL AND $5 IS NOT NULL AND \
+         ({expires} <= {NOW}) IS NOT TRUE THEN {schema}.stayput_create({values}) {bring}END \
+         FROM (VALUES (1)) one LEFT JOIN {table} h ON h.scope = $1 AND h.\"userId\" = $2 AND h.kind = $3 AND \
+         h.\"campaignKey\" = $4",
+        held()
     )
 }
 
-/// Adds the goals of an offer that brings nothing else, as [`Offer::join`](crate::Offer::join) does.
+/// Whether the goals of an offer that brings nothing else may just be added to a row, as
+/// [`Offer::join`](crate::Offer::join) would.
 ///
-/// It looks at the row itself, so that one who waited for a rival goes on from what the rival left. Rows that are
-/// not that simple it leaves to the rule: that have some of the goals, do not count, are nearly full or to be renewed,
-/// carry what this version does not know, or that a hand has made so that they cannot be read.
-fn bring(table: &str, by_key: &str) -> String {
+/// Rows that are not that simple it leaves to the rule: that have some of the goals, do not count, are nearly full or to
+/// be renewed, carry what this version does not know, or that a hand has made so that they cannot be read.
+fn is_plain() -> String {
     format!(
-        r#"UPDATE {table} h SET "goalIdentifier" = h."goalIdentifier" || $8, "goalClaimIds" = h."goalClaimIds" || $9,
-         "changedAt" = {NOW}, revision = h.revision + 1
-         WHERE {by_key} AND NOT h."goalIdentifier" && $8 AND h.epoch = $18
+        r#"NOT h."goalIdentifier" && $8 AND h.epoch = $18
          AND (h."expiresAt" IS NULL OR h."expiresAt" > {NOW} AND ($20 IS NULL OR
          h."expiresAt" - {NOW} > ($20 + 2) * interval '500 microseconds'))
          AND cardinality(h."goalIdentifier") + cardinality($8) <= {GOALS}
@@ -220,7 +220,7 @@ fn held() -> String {
         name => format!("h.{name}"),
     };
     let names = FIELDS.iter().map(|(name, _)| *name).filter(|name| *name != r#""metaDataText""#);
-    names.map(|name| format!("{} AS {name}", read(name))).collect::<Vec<_>>().join(", ")
+    names.map(read).collect::<Vec<_>>().join(", ")
 }
 fn columns() -> String {
     FIELDS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
