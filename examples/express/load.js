@@ -22,7 +22,16 @@ async function visits() {
   return seen;
 }
 
+/** The server may have been started a moment ago. */
+async function started() {
+  for (let time = 0; time < 100; time += 1) {
+    if (await fetch(`${at}/metrics/storage`).then(() => true, () => false)) return;
+    await new Promise(resolve => setTimeout(resolve, 100));
+  }
+}
+
 async function main() {
+  await started();
   await ask('/settings?green=50');
   const before = await visits();
   await ask('/settings?green=90');

@@ -1,6 +1,6 @@
 """Visitors come, the weights change, the same visitors come again: python load.py. Fails if one of them sees something else."""
 
-import concurrent.futures, contextlib, http.client, json, os, sys
+import concurrent.futures, contextlib, http.client, json, os, sys, time
 
 VISITORS = int(os.environ.get("VISITORS", "1000"))
 
@@ -22,7 +22,16 @@ def visit(visitor):
     return seen
 
 
+def started():
+    """The server may have been started a moment ago."""
+    for _ in range(100):
+        with contextlib.suppress(ConnectionError):
+            return ask("/settings?green=50")
+        time.sleep(0.1)
+
+
 def main():
+    started()
     visitors = [f"visitor-{number}" for number in range(VISITORS)]
     with concurrent.futures.ThreadPoolExecutor(20) as threads:
         ask("/settings?green=50")
