@@ -13,6 +13,7 @@
 //! | more waits than there is room for | what is set then; counted, and told to `on_error` |
 mod answer;
 mod deliver;
+mod direct;
 mod engine;
 mod flushing;
 mod fme;

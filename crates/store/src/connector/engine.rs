@@ -2,6 +2,7 @@
 use super::{
     Answer, Options, Stats,
     deliver::deliver,
+    direct::{Direct, not_started},
     following::follow,
     opening::Opening,
     stats::Counters,
@@ -17,7 +18,7 @@ use crate::{
 use std::{
     slice,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -41,6 +42,7 @@ pub(super) struct Engine {
     readings: Readings,
     handle: Handle,
     runtime: Mutex<Option<Runtime>>,
+    direct: Mutex<Option<Direct>>,
     closed: AtomicBool,
 }
 
@@ -70,14 +72,16 @@ pub(super) struct Shared {
 
 impl Engine {
     pub(super) fn open(url: &str, options: &Options) -> Result<Self> {
-        let (mut opened, mut changes) = (None, None);
+        let (mut opened, mut changes, mut way) = (None, None, None);
         // Until it is known whether the store pushes, and if it does not, what is kept is outdated by a task.
         let patient = Options { max_age: options.max_age.max(options.max_age_followed), ..options.clone() };
         let engine = Self::start(options.kept(url), &patient, |counters| {
-            let (opening, first, pushed) = Opening::begin(url.to_owned(), counters)?;
+            way = Direct::to(url, &Handle::current())?;
+            let (opening, first, pushed) = Opening::begin(url.to_owned(), way.clone(), counters)?;
             (opened, changes) = (Some(first), Some(pushed));
             Ok(Arc::new(opening))
         })?;
+        *engine.direct() = way;
         if let (Some(cache), Some(changes)) = (engine.shared.cache.clone(), changes) {
             engine.handle.spawn(follow(cache, changes, options.max_age));
         }
@@ -97,10 +101,7 @@ impl Engine {
         backend: impl FnOnce(Arc<Counters>) -> Result<Arc<dyn ScanStore>>,
     ) -> Result<Self> {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("stayput").enable_all().build();
-        let runtime = runtime.map_err(|error| {
-            let message = "the connector's thread cannot be started";
-            Error::new(ErrorKind::Unavailable, "connector", message).with_source(error)
-        })?;
+        let runtime = runtime.map_err(not_started)?;
         let handle = runtime.handle().clone();
         let counters = Arc::new(Counters::new(options.on_error.clone(), options.clock.clone()));
         let entered = handle.enter();
@@ -108,7 +109,7 @@ impl Engine {
         drop(entered);
         handle.spawn(deliver(shared.clone()));
         let (readings, runtime) = (Readings::default(), Mutex::new(Some(runtime)));
-        Ok(Self { shared, readings, handle, runtime, closed: AtomicBool::new(false) })
+        Ok(Self { shared, readings, handle, runtime, direct: Mutex::default(), closed: AtomicBool::new(false) })
     }
 
     pub(super) fn get(&self, key: Key) -> Answer {
@@ -208,6 +209,7 @@ impl Engine {
     }
     pub(super) fn close(&self) {
         self.closed.store(true, Relaxed);
+        drop(self.direct().take());
         if let Some(runtime) = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take() {
             runtime.shutdown_background(); // works on threads that run tasks, too
         }
@@ -243,8 +245,19 @@ impl Engine {
             Shared::ask_unattended(shared, &self.handle, key);
             return shared.stale(key);
         }
-        let answer = wait_until(&self.handle, Instant::now() + shared.options.deadline, shared.read(key));
-        shared.judged(answer, shared.options.deadline, key)
+        let limit = shared.options.deadline;
+        let direct = self.direct().clone().filter(Direct::is_open);
+        let answer = match direct {
+            Some(direct) => {
+                let (shared, key) = (shared.clone(), key.clone());
+                direct.wait(limit, async move { shared.read(&key).await })
+            }
+            None => wait_until(&self.handle, Instant::now() + limit, shared.read(key)),
+        };
+        shared.judged(answer, limit, key)
+    }
+    fn direct(&self) -> MutexGuard<'_, Option<Direct>> {
+        self.direct.lock().unwrap_or_else(PoisonError::into_inner)
     }
     fn must_be_open(&self) -> Result<()> {
         if self.closed.load(Relaxed) { Err(closed()) } else { Ok(()) }

@@ -1,5 +1,8 @@
 //! A store that may not be there yet: it is opened in the background, and unavailable until then.
-use super::stats::Counters;
+use super::{
+    direct::{Direct, Lane},
+    stats::Counters,
+};
 use crate::{
     Assignment, AssignmentStore, BoxFuture, Changes, Claimed, Cursor, Entry, Error, ErrorKind, Key, Offer, Page,
     Result, ScanStore, Scope, User, open_followed,
@@ -21,11 +24,15 @@ pub(super) type First = oneshot::Receiver<Result<()>>;
 pub(super) type Pushed = oneshot::Receiver<Option<Changes>>;
 
 /// The store at a URL, as soon as it could be reached.
-pub(super) struct Opening(Arc<OnceLock<Arc<dyn ScanStore>>>);
+pub(super) struct Opening {
+    store: Arc<OnceLock<Arc<dyn ScanStore>>>,
+    /// The same, for those who drive what they wait for.
+    lane: Option<Lane>,
+}
 
 impl Opening {
     /// Begins to open `url`, and goes on until that succeeds; a wrong URL is an error at once. Needs a tokio runtime.
-    pub(super) fn begin(url: String, counters: Arc<Counters>) -> Result<(Self, First, Pushed)> {
+    pub(super) fn begin(url: String, direct: Option<Direct>, counters: Arc<Counters>) -> Result<(Self, First, Pushed)> {
         let opened = Arc::new(OnceLock::new());
         let (sender, receiver) = oneshot::channel();
         let (follower, changes) = oneshot::channel();
@@ -36,15 +43,17 @@ impl Opening {
             Poll::Ready(answer) => Box::pin(std::future::ready(answer)),
             Poll::Pending => attempt,
         };
-        tokio::spawn(persist(url, first, opened.clone(), (sender, follower), counters));
-        Ok((Self(opened), receiver, changes))
+        let lane = direct.as_ref().map(Direct::lane);
+        let told = Told { listener: Some(sender), follower, direct };
+        tokio::spawn(persist(url, first, opened.clone(), told, counters));
+        Ok((Self { store: opened, lane }, receiver, changes))
     }
 
     fn through<'a, T: 'a>(
         &'a self,
         ask: impl FnOnce(&'a Arc<dyn ScanStore>) -> BoxFuture<'a, Result<T>>,
     ) -> BoxFuture<'a, Result<T>> {
-        match self.0.get() {
+        match self.lane.as_ref().and_then(Lane::store).or_else(|| self.store.get()) {
             Some(store) => ask(store),
             None => Box::pin(async {
                 Err(Error::new(ErrorKind::Unavailable, "connector", "the store could not be reached yet"))
@@ -59,20 +68,30 @@ fn attempt(url: String) -> Attempt {
     Box::pin(async move { open_followed(&url).await })
 }
 
+/// Who hears of it.
+struct Told {
+    listener: Option<oneshot::Sender<Result<()>>>,
+    follower: oneshot::Sender<Option<Changes>>,
+    direct: Option<Direct>,
+}
+
 async fn persist(
     url: String,
     mut next: Attempt,
     opened: Arc<OnceLock<Arc<dyn ScanStore>>>,
-    (listener, follower): (oneshot::Sender<Result<()>>, oneshot::Sender<Option<Changes>>),
+    Told { mut listener, follower, direct }: Told,
     counters: Arc<Counters>,
 ) {
-    let (mut listener, mut pause) = (Some(listener), FIRST_PAUSE);
+    let mut pause = FIRST_PAUSE;
     loop {
         match next.await {
             Ok((store, changes)) => {
                 let _ = opened.set(store); // nobody else sets it
                 let _ = follower.send(changes); // nobody listens where nothing is kept
                 listener.take().map(|listener| listener.send(Ok(())));
+                if let Some(direct) = direct {
+                    direct.open(url);
+                }
                 return;
             }
             Err(error) if !error.is_transient() && listener.as_ref().is_some_and(|listener| !listener.is_closed()) => {
@@ -89,7 +108,7 @@ async fn persist(
 
 impl fmt::Debug for Opening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Opening").field(&self.0.get()).finish()
+        f.debug_tuple("Opening").field(&self.store.get()).finish()
     }
 }
 

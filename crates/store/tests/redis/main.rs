@@ -11,6 +11,7 @@ mod resharding;
 #[path = "../support/rewriting.rs"]
 mod rewriting;
 mod urls;
+mod waiting;
 
 use bench::Needs;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -44,5 +45,6 @@ fn main() {
     resharding::tests(&mut add);
     changes::tests(&mut add);
     urls::tests(&mut add);
+    waiting::tests(&mut add);
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }

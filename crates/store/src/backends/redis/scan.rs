@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{Cursor, Entry, Error, ErrorKind, Key, Page, Result, Scope, Timestamp, Unreadable, User, codec};
 use redis::{Cmd, cmd};
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::atomic::Ordering};
 
 /// So many buckets are looked at in one round trip for any users at all.
 const WINDOW: u16 = 512;
@@ -29,14 +29,24 @@ struct Position {
 impl Redis {
     /// Everything of one user, or what is wrong with it, in key order; expired assignments are left out.
     pub(super) async fn everything(&self, of: &[(Bucket, Vec<u8>)], deadline: Deadline) -> Result<Vec<Vec<Found>>> {
-        let ask = |(bucket, member): &(Bucket, Vec<u8>)| {
-            let mut all = cmd("HGETALL");
-            all.arg(self.keys.member(*bucket, member));
-            Ask { bucket: *bucket, commands: vec![all, cmd("TIME")] }
-        };
-        let asks: Vec<Ask> = of.iter().map(ask).collect();
-        let answers = self.link.ask(&asks, Repeat::Once, deadline).await?;
-        answers.into_iter().zip(of).map(|(answers, (_, member))| found(answers, member)).collect()
+        loop {
+            let ask_time = self.expires.load(Ordering::Relaxed);
+            let ask = |(bucket, member): &(Bucket, Vec<u8>)| {
+                let mut all = cmd("HGETALL");
+                all.arg(self.keys.member(*bucket, member));
+                let commands = if ask_time { vec![all, cmd("TIME")] } else { vec![all] };
+                Ask { bucket: *bucket, commands }
+            };
+            let asks: Vec<Ask> = of.iter().map(ask).collect();
+            let answers = self.link.ask(&asks, Repeat::Once, deadline).await?;
+            let found = answers.into_iter().zip(of).map(|(answers, (_, member))| found(answers, member));
+            let found = found.collect::<Result<Vec<_>>>()?;
+            let expires = |found: &Found| found.held.as_ref().is_ok_and(|held| held.assignment.expires_at.is_some());
+            if ask_time || !found.iter().flatten().any(expires) {
+                return Ok(found);
+            }
+            self.expires.store(true, Ordering::Relaxed); // once: from now on the time is asked for
+        }
     }
 
     /// Looks at one window of buckets: bounded work, whatever is held.
@@ -159,14 +169,14 @@ pub(super) struct Found {
 
 fn found(answers: Vec<redis::Value>, member: &[u8]) -> Result<Vec<Found>> {
     let mut answers = answers.into_iter();
-    let (all, now) = (answers.next().unwrap_or_default(), answers.next().unwrap_or_default());
-    let (mut parts, now) = (list(super::sound(all)?)?.into_iter(), moment(now)?);
+    let (all, now) = (answers.next().unwrap_or_default(), answers.next().map(moment).transpose()?);
+    let mut parts = list(super::sound(all)?)?.into_iter();
     let mut found = Vec::new();
     while let (Some(field), Some(value)) = (parts.next(), parts.next()) {
         let (field, value) = (bytes(field)?.ok_or_else(strange)?, bytes(value)?.ok_or_else(strange)?);
         let key = key(member, &field);
         let held = match (key, codec::decode(super::STORE, &value)) {
-            (Ok(_), Ok(assignment)) if !assignment.is_live(now) => continue,
+            (Ok(_), Ok(assignment)) if now.is_some_and(|now| !assignment.is_live(now)) => continue,
             (Ok(key), Ok(assignment)) => Ok(Entry { key, assignment }),
             (key, assignment) => Err(Unreadable { why: why(&key, assignment.err()), key: key.ok() }),
         };
