@@ -48,12 +48,21 @@ function role(name, parameters) {
   return { tell: message => child.send(message), hear, ended, kill: () => child.kill('SIGKILL') };
 }
 
+/** Below those that the system hands out: whoever knocks at one of these while nobody listens may be connected to itself. */
+async function freePort() {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const listening = net.createServer();
+    const free = await new Promise(resolve => listening.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true)));
+    if (!free) continue;
+    await new Promise(resolve => listening.close(resolve));
+    return port;
+  }
+}
+
 /** A Redis server of a test's own, which keeps nothing: killed and started again, it is empty. */
 async function server() {
-  const listening = net.createServer().listen(0, '127.0.0.1');
-  await new Promise(resolve => listening.once('listening', resolve));
-  const { port } = listening.address();
-  await new Promise(resolve => listening.close(resolve));
+  const port = await freePort();
   const url = `redis://127.0.0.1:${port}`;
   let child;
   const answers = () => new Promise(resolve => {
