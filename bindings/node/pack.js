@@ -53,8 +53,9 @@ function write(name, manifest, fill) {
   fs.mkdirSync(folder);
   fs.writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   fill(folder);
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  execFileSync(npm, ['pack', '--silent', '--pack-destination', path.resolve(out)], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
+  const shell = process.platform === 'win32'; // there npm is a script, which Node runs in a shell or not at all
+  const packed = shell ? `"${path.resolve(out)}"` : path.resolve(out);
+  execFileSync('npm', ['pack', '--silent', '--pack-destination', packed], { cwd: folder, shell, stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 /** Debugging information is half of it. Other platforms' binaries stay as they are where the tool does not know them. */
