@@ -1,4 +1,5 @@
-//! The script gives the answers of the rule, and writes its bytes, whatever is held and offered.
+//! Redis gives the answers of the rule, and keeps its bytes, whatever is held and offered: by its script, and for FME by
+//! swapping.
 use crate::bench::{Add, Needs, key, open, prefix, raw, rounds, time, url};
 use proptest::{
     collection::vec,
@@ -10,20 +11,26 @@ use proptest::{
 use redis::{AsyncTypedCommands, aio::MultiplexedConnection};
 use serde_json::json;
 use stayput::{
-    Assignment, AssignmentStoreExt, ClaimId, Document, ErrorKind, Goal, Imported, MetaData, Name, Offer, Over,
-    ScanStore, Timestamp, codec, limits,
+    Assignment, AssignmentStoreExt, ClaimId, Document, ErrorKind, Goal, Imported, Key, Kind, MetaData, Name, Offer,
+    Over, ScanStore, Timestamp, codec, limits,
 };
 use std::{sync::Arc, time::Duration};
 
 const REDIS: &str = "STAYPUT_TEST_REDIS";
 
 pub(crate) fn tests(add: Add<'_>) {
-    add("the_script_joins_as_the_rule_does", Needs::Server(REDIS), || Box::pin(joins(false)));
-    add("the_script_leaves_alone_what_the_codec_cannot_read", Needs::Server(REDIS), || Box::pin(joins(true)));
+    add("the_script_joins_as_the_rule_does", Needs::Server(REDIS), || Box::pin(joins(Kind::Classic, false)));
+    add("the_script_leaves_alone_what_the_codec_cannot_read", Needs::Server(REDIS), || {
+        Box::pin(joins(Kind::Classic, true))
+    });
+    add("decisions_of_fme_join_as_the_rule_says", Needs::Server(REDIS), || Box::pin(joins(Kind::Fme, false)));
+    add("decisions_of_fme_that_cannot_be_read_are_left_alone", Needs::Server(REDIS), || {
+        Box::pin(joins(Kind::Fme, true))
+    });
 }
 
-async fn joins(damage: bool) {
-    let mut world = World::new().await;
+async fn joins(kind: Kind, damage: bool) {
+    let mut world = World::new(kind).await;
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
     let (mut changed, mut unreadable, mut absent) = (0, 0, 0);
     for case in 0..1_600 * rounds() {
@@ -33,6 +40,10 @@ async fn joins(damage: bool) {
         if case % 2 == 0 {
             held = held.map(|(held, _)| (usual(held), Vec::new()));
             offer = usually(offer);
+        }
+        if kind == Kind::Fme {
+            held = held.map(|(held, unknown)| (decided(held), unknown));
+            offer = deciding(offer);
         }
         let mut bytes = held.map(|(held, unknown)| [codec::encode(&held), unknown].concat());
         if damage {
@@ -90,10 +101,11 @@ struct World {
     store: Arc<dyn ScanStore>,
     raw: MultiplexedConnection,
     hash: String,
+    field: &'static str,
 }
 
 impl World {
-    async fn new() -> Self {
+    async fn new(kind: Kind) -> Self {
         let prefix = prefix();
         let store = open(&url(REDIS, &format!("timeout=20s&prefix={prefix}"))).await;
         let first = Offer::new(place(), ClaimId(1), Timestamp::default()).offering(name("first"));
@@ -101,16 +113,17 @@ impl World {
         let mut raw = raw(REDIS).await;
         let hashes = raw.keys(format!("{prefix}*u*")).await.expect("keys");
         let [hash] = hashes.as_slice() else { panic!("one user is one hash, not {hashes:?}") };
-        Self { store, hash: hash.clone(), raw }
+        let field = if kind == Kind::Fme { "fcampaign" } else { "ccampaign" };
+        Self { store, hash: hash.clone(), raw, field }
     }
     async fn hold(&mut self, bytes: Option<&[u8]>) {
         self.raw.del(&self.hash).await.expect("deleted");
         if let Some(bytes) = bytes {
-            self.raw.hset(&self.hash, "ccampaign", bytes).await.expect("stored");
+            self.raw.hset(&self.hash, self.field, bytes).await.expect("stored");
         }
     }
     async fn held(&mut self) -> Option<Vec<u8>> {
-        redis::cmd("HGET").arg(&self.hash).arg("ccampaign").query_async(&mut self.raw).await.expect("read")
+        redis::cmd("HGET").arg(&self.hash).arg(self.field).query_async(&mut self.raw).await.expect("read")
     }
 }
 
@@ -200,6 +213,38 @@ fn usual(held: Assignment) -> Assignment {
 fn usually(mut offer: Offer) -> Offer {
     offer.goals.truncate(1);
     Offer { over: None, meta_data: None, imported: None, epoch: 0, ..offer }
+}
+
+/// The same, with names that mean something to FME.
+fn decided(held: Assignment) -> Assignment {
+    let goals: Vec<Goal> = held.goals.iter().map(|goal| Goal { name: holdout(&goal.name), by: goal.by }).collect();
+    let (variation, replaced) = (decision(&held.variation), held.replaced.as_ref().map(decision));
+    Assignment { variation, replaced, goals: goals.into(), ..held }
+}
+fn deciding(offer: Offer) -> Offer {
+    Offer {
+        key: Key::new(offer.key.scope(), Kind::Fme, "user", "campaign").expect("a legal key"),
+        variation: offer.variation.as_ref().map(decision),
+        goals: offer.goals.iter().map(holdout).collect(),
+        over: offer.over.map(|over| Over { variation: decision(&over.variation), ..over }),
+        ..offer
+    }
+}
+fn decision(of: &Name) -> Name {
+    match of.as_str() {
+        "a" => name("none"),
+        "b" => name("rollout:1:1"),
+        "a\u{1}b" => name("rollout:1:1+experiment:2:1"),
+        _ => of.clone(),
+    }
+}
+fn holdout(of: &Name) -> Name {
+    match of.as_str() {
+        "a" => name("isInHoldoutId:1"),
+        "b" => name("notInHoldoutId:1"),
+        "a\u{1}b" => name("isInHoldoutId:2"),
+        _ => of.clone(),
+    }
 }
 
 /// Some that are neighbours as numbers of Lua, which has only 53 bits.
