@@ -22,7 +22,7 @@ pub use breaker::{Breaker, BreakerOptions, BreakerState, Gate};
 #[cfg(feature = "metrics")]
 pub use metrics::{Meter, Metered, Operation};
 #[cfg(feature = "near-cache")]
-pub use near_cache::{NearCache, NearCacheMeter, NearCacheOptions, NearCacheStats, Peek, Seen};
+pub use near_cache::{Held, NearCache, NearCacheMeter, NearCacheOptions, NearCacheStats, Peek, Seen};
 pub use retention::Retention;
 #[cfg(feature = "shadow")]
 pub use shadow::{Shadow, ShadowStats};

@@ -377,7 +377,7 @@ impl Shared {
     /// What is known without asking.
     fn peek(&self, key: &Key) -> Option<Option<Arc<Assignment>>> {
         match self.cache.as_ref()?.peek(key) {
-            Peek::Held(held) => Some(Some(held)),
+            Peek::Held(held) => Some(Some(held.shared())),
             Peek::Absent => Some(None),
             Peek::Unknown => None,
         }

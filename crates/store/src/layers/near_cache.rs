@@ -10,7 +10,7 @@
 //! `max_stale` ago.
 use crate::{
     Assignment, AssignmentStore, BoxFuture, Change, Changes, Claimed, Clock, Cursor, Entry, Error, ErrorKind, Key,
-    Kind, Offer, Outcome, Page, Result, ScanStore, Scope, SystemClock, Timestamp, User, distinct,
+    Kind, Offer, Outcome, Page, Result, ScanStore, Scope, TickingClock, Timestamp, User, distinct,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -23,10 +23,11 @@ mod stats;
 mod sync;
 
 pub use asking::Seen;
+pub use known::Held;
 pub use stats::NearCacheStats;
 
 use asking::Asking;
-use keeper::{Keeper, Told};
+use keeper::Keeper;
 
 const NAME: &str = "near cache";
 
@@ -61,7 +62,7 @@ pub struct NearCacheOptions {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Peek {
     /// It holds this.
-    Held(Arc<Assignment>),
+    Held(Held),
     /// It holds nothing, or did not a moment ago: [`NearCacheOptions::absent_for`].
     Absent,
     /// Nothing is known: ask.
@@ -75,7 +76,7 @@ impl Default for NearCacheOptions {
             max_age: Duration::from_secs(5),
             max_stale: Duration::from_secs(300),
             absent_for: Duration::ZERO,
-            clock: Arc::new(SystemClock),
+            clock: Arc::new(TickingClock),
         }
     }
 }
@@ -98,7 +99,8 @@ impl NearCacheOptions {
     pub fn absent_for(self, absent_for: Duration) -> Self {
         Self { absent_for, ..self }
     }
-    /// Tells time by `clock` instead of the system's. It judges what expires too, so it should agree with the store's.
+    /// Tells time by `clock` instead of the system's last tick ([`TickingClock`]). It judges what expires too, so it should
+    /// agree with the store's.
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
     }
@@ -116,15 +118,11 @@ impl<S> NearCache<S> {
     /// What is known of `key`. Never waits.
     pub fn peek(&self, key: &Key) -> Peek {
         let keeper = &self.0.keeper;
-        let peek = match keeper.peek(key) {
-            Told::Held(held) => Peek::Held(held),
-            Told::Absent => Peek::Absent,
-            Told::Unknown => {
-                keeper.counters.missed(1);
-                return Peek::Unknown;
-            }
-        };
-        keeper.counters.hit(1);
+        let peek = keeper.peek(key);
+        match peek {
+            Peek::Unknown => keeper.counters.missed(1),
+            _ => keeper.counters.hit(1),
+        }
         peek
     }
     /// What `key` held at most `max_stale` ago, for callers who could not ask. Never waits.

@@ -20,6 +20,7 @@ mod known;
 mod stats;
 mod sync;
 
+use known::Held;
 use stats::NearCacheStats;
 
 const NAME: &str = "near cache";
@@ -32,6 +33,14 @@ struct NearCacheOptions {
     max_stale: Duration,
     absent_for: Duration,
     clock: Arc<dyn Clock>,
+}
+
+/// As in the library.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Peek {
+    Held(Held),
+    Absent,
+    Unknown,
 }
 
 fn again(error: &Error) -> Error {

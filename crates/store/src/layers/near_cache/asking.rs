@@ -1,9 +1,9 @@
 //! Reads and claims: from what is known where that is enough, else by the store behind, and never twice at once.
 use super::{
-    Assignment, AssignmentStore, Claimed, Error, ErrorKind, Key, Kind, NAME, Offer, Outcome, Result, ScanStore, User,
-    again, distinct,
+    Assignment, AssignmentStore, Claimed, Error, ErrorKind, Key, Kind, NAME, Offer, Outcome, Peek, Result, ScanStore,
+    User, again, distinct,
     fetch::Found,
-    keeper::{Keeper, Own, Ticket, Told, Way},
+    keeper::{Keeper, Own, Ticket, Way},
     sync,
 };
 use std::{collections::HashMap, sync::Arc};
@@ -69,7 +69,7 @@ impl<S: AssignmentStore> Asking<S> {
     /// another process's conversion. Not so those of FME, holdouts, which an SDK repeats with every decision and nobody
     /// counts. So does a replacement of somebody else than is known here.
     fn settled(&self, offer: &Offer) -> Option<Claimed> {
-        let Told::Held(held) = self.keeper.peek(&offer.key) else { return None };
+        let Peek::Held(held) = self.keeper.peek(&offer.key) else { return None };
         if !offer.goals.is_empty() && offer.key.kind() != Kind::Fme {
             return None;
         }
@@ -258,11 +258,11 @@ fn is_guess(claimed: &Claimed) -> bool {
     claimed.outcome == Outcome::Spooled
 }
 
-fn known(told: Told) -> Option<Seen> {
+fn known(told: Peek) -> Option<Seen> {
     let held = match told {
-        Told::Held(held) => Some(Assignment::clone(&held)),
-        Told::Absent => None,
-        Told::Unknown => return None,
+        Peek::Held(held) => Some(Assignment::clone(&held)),
+        Peek::Absent => None,
+        Peek::Unknown => return None,
     };
     Some(Seen { held, is_stale: false })
 }

@@ -1,6 +1,6 @@
 //! Keeps what is known, and decides what an answer may change.
 use super::{
-    Assignment, Key, NearCacheOptions, NearCacheStats, Timestamp, User,
+    Assignment, Key, NearCacheOptions, NearCacheStats, Peek, Timestamp, User,
     fetch::{self, Flight, Landing},
     flights::{Asked, Flights, Since},
     known::{Draft, Known, Read},
@@ -24,16 +24,10 @@ pub(super) struct Keeper {
     stripes: Box<[Mutex<HashMap<User, Flights>>]>,
     /// What was read in an earlier era is not fresh.
     era: AtomicU64,
+    /// In milliseconds, of which a fraction counts as one: what is younger is fresh.
+    max_age: u64,
     options: NearCacheOptions,
     pub(super) counters: Arc<Counters>,
-}
-
-/// What the cache says about a key.
-#[derive(Clone, Debug)]
-pub(super) enum Told {
-    Held(Arc<Assignment>),
-    Absent,
-    Unknown,
 }
 
 /// A question about one user that is under way.
@@ -58,7 +52,7 @@ pub(super) struct Trip {
 #[derive(Debug)]
 pub(super) enum Way {
     /// Another read has landed since the caller looked.
-    Known(Told),
+    Known(Peek),
     /// By the read of this number that others began.
     Joined(usize),
     Own,
@@ -80,21 +74,24 @@ impl Keeper {
         let evictions = Evictions(counters.clone());
         let table = Cache::with(items, options.bytes, Weight, DefaultHashBuilder::default(), evictions);
         let stripes = (0..table.num_shards()).map(|_| Mutex::default()).collect();
-        Self { table, stripes, era: AtomicU64::new(1), options, counters }
+        let max_age = u64::try_from(options.max_age.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+        // Whatever wraps around is further away than this.
+        let max_age = max_age.min(u64::MAX / 2);
+        Self { table, stripes, era: AtomicU64::new(1), max_age, options, counters }
     }
     pub(super) fn stats(&self) -> NearCacheStats {
         self.counters.seen(self.table.len() as u64, self.table.weight())
     }
 
     /// What may be answered without asking anybody.
-    pub(super) fn peek(&self, key: &Key) -> Told {
-        let Some(known) = self.table.get(key.user()) else { return Told::Unknown };
-        self.told(&known, key)
+    pub(super) fn peek(&self, key: &Key) -> Peek {
+        let Some(known) = self.table.get(key.user()) else { return Peek::Unknown };
+        self.told(known, key)
     }
     /// What may be answered if nobody else can be asked.
     pub(super) fn stale(&self, key: &Key) -> Option<Arc<Assignment>> {
         let (known, now) = (self.table.get(key.user())?, self.options.clock.now());
-        let slot = known.slot(key).filter(|slot| slot.is_live(now))?;
+        let (_, slot) = known.slot(key).filter(|(_, slot)| slot.is_live(now))?;
         let age = age(slot.read(), now)?;
         (age <= self.options.max_stale).then(|| slot.held().clone())
     }
@@ -126,14 +123,14 @@ impl Keeper {
         let (mut stripe, mut own) = (self.flights(user), Vec::new());
         let read = self.reading();
         for key in keys {
-            let told = if shared { self.peek(key) } else { Told::Unknown };
+            let told = if shared { self.peek(key) } else { Peek::Unknown };
             let open = stripe.get(user).and_then(|flights| flights.answering(key, read.era));
             let way = match (told, open.filter(|_| shared)) {
-                (Told::Unknown, None) => {
+                (Peek::Unknown, None) => {
                     own.push(key.clone());
                     Way::Own
                 }
-                (Told::Unknown, Some(landing)) => Way::Joined(trip.join(landing)),
+                (Peek::Unknown, Some(landing)) => Way::Joined(trip.join(landing)),
                 (told, _) => Way::Known(told),
             };
             trip.ways.insert(key.clone(), way);
@@ -181,8 +178,7 @@ impl Keeper {
         }
         if let Some(known) = self.table.peek(user) {
             let mut draft = known.draft();
-            draft.keys().iter().for_each(|key| draft.doubt(key));
-            draft.whole = None;
+            draft.doubt_all();
             self.replace(user, draft);
         }
     }
@@ -216,21 +212,23 @@ impl Keeper {
     fn ticket(self: &Arc<Self>, user: &User, began: u64, read: Read) -> Ticket {
         Ticket { keeper: self.clone(), user: user.clone(), began, read, ended: false }
     }
-    fn told(&self, known: &Known, key: &Key) -> Told {
+    fn told(&self, known: Known, key: &Key) -> Peek {
         match known.slot(key) {
-            Some(slot) => {
+            Some((place, slot)) => {
                 let now = self.options.clock.now();
                 match self.is_fresh(slot.read(), now) && slot.is_live(now) {
-                    true => Told::Held(slot.held().clone()),
-                    false => Told::Unknown,
+                    true => Peek::Held(known.held(place)),
+                    false => Peek::Unknown,
                 }
             }
-            None if known.whole().is_some_and(|whole| self.tells_absence(whole)) => Told::Absent,
-            None => Told::Unknown,
+            None if known.whole().is_some_and(|whole| self.tells_absence(whole)) => Peek::Absent,
+            None => Peek::Unknown,
         }
     }
     fn is_fresh(&self, read: Read, now: Timestamp) -> bool {
-        read.era == self.era.load(Ordering::SeqCst) && age(read, now).is_some_and(|age| age < self.options.max_age)
+        // What comes from the future is older than anything: the difference wraps around.
+        let age = now.as_millis().wrapping_sub(read.at.as_millis());
+        age < self.max_age && read.era == self.era.load(Ordering::SeqCst)
     }
     fn tells_absence(&self, whole: Read) -> bool {
         let now = self.options.clock.now();

@@ -1,15 +1,21 @@
 //! What is known of one user: an immutable picture that readers share and writers replace.
 use super::{Assignment, Key, Timestamp, User};
-use std::{mem::size_of, sync::Arc};
+use smallvec::SmallVec;
+use std::{fmt, mem::size_of, ops::Deref, sync::Arc};
 
 /// About what an entry costs beside its assignments: its place in the table, and those that are kept free.
-const ENTRY: usize = 2 * (size_of::<User>() + size_of::<Known>() + 21);
+const ENTRY: usize = 2 * (size_of::<User>() + size_of::<Known>() + 21) + size_of::<Picture>();
 
-/// All that is known of one user.
+/// All that is known of one user. One pointer, so that the table has its entries close together.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
-    /// In the order of keys.
-    slots: Arc<[Slot]>,
+pub(super) struct Known(Arc<Picture>);
+
+/// What a reader of the first campaign looks at lies in one place: a hit costs what the memory takes that it comes across.
+#[derive(Debug)]
+#[repr(C)]
+struct Picture {
+    /// In the order of keys. Most users are in one campaign, or seen in one.
+    slots: SmallVec<[Slot; 1]>,
     /// When the whole record was read, if nothing was forgotten since: what has no slot was absent then.
     whole: Option<Read>,
     weight: u64,
@@ -19,10 +25,18 @@ pub(super) struct Known {
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
     key: Key,
-    held: Arc<Assignment>,
-    expires_at: Option<Timestamp>,
     read: Read,
+    expires_at: Option<Timestamp>,
+    held: Arc<Assignment>,
     weight: usize,
+}
+
+/// What a key holds, as the cache knows it; cheap to clone. It keeps alive what was known of its user at that time.
+#[derive(Clone)]
+pub struct Held {
+    known: Known,
+    /// Whose slot there is.
+    place: usize,
 }
 
 /// When something was asked for, which is before it was true: by the clock, and in which era of the cache.
@@ -40,21 +54,27 @@ pub(super) struct Draft {
 }
 
 impl Known {
-    /// What is held for `key`, as far as is known.
-    pub(super) fn slot(&self, key: &Key) -> Option<&Slot> {
-        self.slots.get(place(&self.slots, key).ok()?)
+    /// What is held for `key`, as far as is known, and where it stands.
+    pub(super) fn slot(&self, key: &Key) -> Option<(usize, &Slot)> {
+        let place = place(&self.0.slots, key).ok()?;
+        Some((place, self.0.slots.get(place)?))
+    }
+    /// What stands at `place`. The picture itself is handed out: a count of the assignment's own would be one more
+    /// far-away line of memory to write, twice.
+    pub(super) fn held(self, place: usize) -> Held {
+        Held { known: self, place }
     }
     /// When the whole record was read, if absence can be told at all.
     pub(super) fn whole(&self) -> Option<Read> {
-        self.whole
+        self.0.whole
     }
     /// About how many bytes it takes.
     pub(super) fn weight(&self) -> u64 {
-        self.weight
+        self.0.weight
     }
     /// A copy to change.
     pub(super) fn draft(&self) -> Draft {
-        Draft { slots: self.slots.to_vec(), whole: self.whole }
+        Draft { slots: self.0.slots.to_vec(), whole: self.0.whole }
     }
 }
 
@@ -115,13 +135,47 @@ impl Draft {
         }
         self.whole = None;
     }
+    /// The same of all that is known.
+    pub(super) fn doubt_all(&mut self) {
+        self.slots.iter_mut().for_each(|slot| slot.read = slot.read.doubtful());
+        self.whole = None;
+    }
     /// The picture, unless it shows nothing.
     pub(super) fn finish(self) -> Option<Known> {
         if self.slots.is_empty() && self.whole.is_none() {
             return None;
         }
         let weight = ENTRY + self.slots.iter().map(|slot| slot.weight).sum::<usize>();
-        Some(Known { slots: self.slots.into(), whole: self.whole, weight: weight as u64 })
+        let slots = self.slots.into_iter().collect(); // not `into()`, which would keep the list where it is
+        Some(Known(Arc::new(Picture { slots, whole: self.whole, weight: weight as u64 })))
+    }
+}
+
+impl Held {
+    /// The same, by itself.
+    pub fn shared(&self) -> Arc<Assignment> {
+        self.known.0.slots[self.place].held.clone()
+    }
+}
+
+impl Deref for Held {
+    type Target = Assignment;
+    fn deref(&self) -> &Assignment {
+        &self.known.0.slots[self.place].held
+    }
+}
+
+impl PartialEq for Held {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Held {}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
     }
 }
 
