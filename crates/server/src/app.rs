@@ -45,8 +45,10 @@ impl App {
     /// Serves `store` as `config` says, opens the spool, and tells clients of the store's `changes`; where it pushes
     /// none, of what goes through here. Must run inside a tokio runtime.
     pub fn configured(store: Arc<dyn ScanStore>, changes: Option<Changes>, config: &Config) -> Result<Self> {
-        let scheme = config.place.store.reveal().split(':').next().unwrap_or_default().to_ascii_lowercase();
-        let options = StackOptions { near_cache: config.cache.options(), ..config.outages.stack()? };
+        let url = config.place.store.reveal();
+        let scheme = url.split(':').next().unwrap_or_default().to_ascii_lowercase();
+        let (near_cache, retention) = (config.cache.options(), stayput::retention(url)?);
+        let options = StackOptions { near_cache, retention, ..config.outages.stack()? };
         let app = Self::built(store, &scheme, config.place.scope.clone(), config.limits.clone(), options);
         Ok(match changes {
             Some(changes) => {

@@ -173,7 +173,7 @@ impl Outages {
             let disk: Arc<dyn SpoolDisk> = Arc::new(SpoolFolder::open(folder)?);
             Ok((disk, SpoolOptions { limit: self.spool_limit as u64, ..SpoolOptions::default() }))
         });
-        Ok(StackOptions { timeout: self.store_time, breaker, spool: spool.transpose()?, near_cache: None })
+        Ok(StackOptions { timeout: self.store_time, breaker, spool: spool.transpose()?, ..StackOptions::default() })
     }
 }
 

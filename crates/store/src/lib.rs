@@ -46,7 +46,7 @@ pub use error::{Error, ErrorKind, Result};
 #[cfg(all(feature = "changes", feature = "open"))]
 pub use open::open_followed;
 #[cfg(feature = "open")]
-pub use open::{Observed, SCHEMES, StoreUrl, open, open_observed};
+pub use open::{Observed, SCHEMES, StoreUrl, open, open_observed, retention};
 pub use record::{
     Assignment, ClaimId, Claimed, Document, Entry, Goal, Goals, Imported, Joined, Key, Kind, MetaData, Name, Offer,
     Outcome, Over, Scope, Unknown, User, codec, limits,

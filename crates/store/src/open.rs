@@ -62,6 +62,12 @@ pub async fn open(url: &str) -> Result<Arc<dyn ScanStore>> {
     Ok(opened(url).await?.store)
 }
 
+/// How long what is claimed of the store at `url` lasts, if it says so. An opened store sees to that itself, but behind a
+/// near cache, which must know it too: `StackOptions::retention`.
+pub fn retention(url: &str) -> Result<Option<Duration>> {
+    StoreUrl::parse(url)?.duration("retention")
+}
+
 /// Opens the store at `url`, and hears of what others change there from now on, if the store pushes that.
 #[cfg(feature = "changes")]
 pub async fn open_followed(url: &str) -> Result<(Arc<dyn ScanStore>, Option<crate::Changes>)> {

@@ -2,8 +2,8 @@
 use crate::{
     ScanStore,
     layers::{
-        Breaker, BreakerOptions, Gate, Meter, Metered, NearCache, NearCacheOptions, Spool, SpoolDisk, SpoolOptions,
-        SpoolQueue, Timeout,
+        Breaker, BreakerOptions, Gate, Meter, Metered, NearCache, NearCacheOptions, Retention, Spool, SpoolDisk,
+        SpoolOptions, SpoolQueue, Timeout,
     },
 };
 use std::{sync::Arc, time::Duration};
@@ -19,11 +19,21 @@ pub struct StackOptions {
     pub spool: Option<(Arc<dyn SpoolDisk>, SpoolOptions)>,
     /// What is kept in this process; nothing by default.
     pub near_cache: Option<NearCacheOptions>,
+    /// How long what is claimed lasts, for offers that do not say so themselves; by default what the backend makes of
+    /// them. A store that was opened with `?retention=` must be told here, too (`retention(url)`): the near cache would
+    /// otherwise answer the claims that renew.
+    pub retention: Option<Duration>,
 }
 
 impl Default for StackOptions {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(10), breaker: BreakerOptions::default(), spool: None, near_cache: None }
+        Self {
+            timeout: Duration::from_secs(10),
+            breaker: BreakerOptions::default(),
+            spool: None,
+            near_cache: None,
+            retention: None,
+        }
     }
 }
 
@@ -59,7 +69,11 @@ pub fn stack<M: Meter>(backend: Arc<dyn ScanStore>, meter: Arc<M>, options: Stac
     };
     let near_cache = options.near_cache.map(|options| NearCache::new(store.clone(), options));
     let store = match &near_cache {
-        Some(cache) => Arc::new(cache.clone()), // outermost: what it answers costs nothing of all that
+        Some(cache) => Arc::new(cache.clone()), // outside all that: what it answers costs nothing of it
+        None => store,
+    };
+    let store = match options.retention {
+        Some(lasts) => Arc::new(Retention::new(store, lasts)), // outermost: the cache sees when a renewal is due
         None => store,
     };
     Stack { store, breaker, spool, near_cache }

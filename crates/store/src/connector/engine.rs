@@ -12,7 +12,7 @@ use crate::{
     Assignment, AssignmentStore, AssignmentStoreExt, Claimed, Error, ErrorKind, Key, Kind, Offer, Over, Record, Result,
     ScanStore, StackOptions, User,
     layers::{BreakerOptions, BreakerState, Gate, NearCache, NearCacheOptions, Peek, SpoolOptions, SpoolQueue},
-    stack,
+    retention, stack,
     uss::{Found, Readings, Unattributed, offer, wait_until},
 };
 use std::{
@@ -75,7 +75,7 @@ impl Engine {
         let (mut opened, mut changes, mut way) = (None, None, None);
         // Until it is known whether the store pushes, and if it does not, what is kept is outdated by a task.
         let patient = Options { max_age: options.max_age.max(options.max_age_followed), ..options.clone() };
-        let engine = Self::start(options.kept(url), &patient, |counters| {
+        let engine = Self::start((options.kept(url), retention(url)?), &patient, |counters| {
             way = Direct::to(url, &Handle::current())?;
             let (opening, first, pushed) = Opening::begin(url.to_owned(), way.clone(), counters)?;
             (opened, changes) = (Some(first), Some(pushed));
@@ -92,11 +92,11 @@ impl Engine {
         }
     }
     pub(super) fn over(store: Arc<dyn ScanStore>, options: &Options) -> Result<Self> {
-        Self::start(options.kept(""), options, |_| Ok(store))
+        Self::start((options.kept(""), None), options, |_| Ok(store))
     }
     /// `backend` is called in the new runtime.
     fn start(
-        bytes: u64,
+        (bytes, lasts): (u64, Option<Duration>),
         options: &Options,
         backend: impl FnOnce(Arc<Counters>) -> Result<Arc<dyn ScanStore>>,
     ) -> Result<Self> {
@@ -105,7 +105,7 @@ impl Engine {
         let handle = runtime.handle().clone();
         let counters = Arc::new(Counters::new(options.on_error.clone(), options.clock.clone()));
         let entered = handle.enter();
-        let shared = Arc::new(Shared::new(backend(counters.clone())?, bytes, counters, options)?);
+        let shared = Arc::new(Shared::new(backend(counters.clone())?, (bytes, lasts), counters, options)?);
         drop(entered);
         handle.spawn(deliver(shared.clone()));
         let (readings, runtime) = (Readings::default(), Mutex::new(Some(runtime)));
@@ -271,8 +271,13 @@ impl Drop for Engine {
 }
 
 impl Shared {
-    /// All layers around `backend`, keeping `bytes` of what is seen. Needs a tokio runtime.
-    fn new(backend: Arc<dyn ScanStore>, bytes: u64, counters: Arc<Counters>, options: &Options) -> Result<Self> {
+    /// All layers around `backend`, keeping `bytes` of what is seen, for offers that last so long. Needs a tokio runtime.
+    fn new(
+        backend: Arc<dyn ScanStore>,
+        (bytes, retention): (u64, Option<Duration>),
+        counters: Arc<Counters>,
+        options: &Options,
+    ) -> Result<Self> {
         let breaker = BreakerOptions { clock: options.clock.clone(), ..BreakerOptions::default() };
         let near = NearCacheOptions::default().bytes(bytes).clock(options.clock.clone());
         let near = near.max_age(options.max_age).max_stale(options.max_stale).absent_for(options.max_age);
@@ -280,8 +285,8 @@ impl Shared {
         let spool = options
             .disk()?
             .map(|disk| (disk, SpoolOptions { clock: options.clock.clone(), ..SpoolOptions::default() }));
-        let layers =
-            stack(backend, Arc::new(()), StackOptions { breaker, near_cache, spool, ..StackOptions::default() });
+        let layers = StackOptions { breaker, near_cache, spool, retention, ..StackOptions::default() };
+        let layers = stack(backend, Arc::new(()), layers);
         Ok(Self {
             store: layers.store,
             cache: layers.near_cache,

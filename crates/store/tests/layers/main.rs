@@ -1,6 +1,7 @@
 //! What the layers promise, over a store that fails on demand, in paused time.
 mod breaker;
 mod guesses;
+mod retention;
 mod shadow;
 mod spool;
 mod timeout;

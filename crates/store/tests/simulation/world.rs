@@ -213,6 +213,7 @@ impl World {
                 let options = NearCacheOptions::default().bytes(bytes).max_age(max_age).max_stale(max_stale);
                 options.absent_for(absent_for).clock(self.clock.clone())
             }),
+            retention: None, // offers say it themselves
         };
         let ages = if has_cache { [max_age, max_stale] } else { [Duration::ZERO; 2] };
         self.truth.trace(|| {
