@@ -52,7 +52,7 @@ impl Error {
         self
     }
     /// The same for somebody else who waited for the same answer; the cause becomes words.
-    #[cfg(feature = "near-cache")]
+    #[cfg(any(feature = "near-cache", feature = "redis"))]
     pub(crate) fn again(&self) -> Self {
         let Inner { kind, store, field, message, source } = &*self.0;
         let source = source.as_ref().map(|source| source.to_string().into());

@@ -32,6 +32,7 @@ mod script;
 mod strings;
 mod swap;
 mod target;
+mod together;
 
 use crate::{
     Assignment, AssignmentStore, BoxFuture, Changes, Claimed, Cursor, Entry, Error, ErrorKind, Key, Kind, Offer, Page,
@@ -40,15 +41,19 @@ use crate::{
 use failure::failed;
 use keys::{Bucket, Keys, field};
 use link::{Ask, Deadline, Link, Repeat};
-use place::Place;
+use place::{Place, Topology};
 use redis::{Cmd, Value, cmd};
 use scan::{Found, moment, place_of};
-use script::{Call, Scripts, Words, strange, tell_offer};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use script::{Call, Code, Scripts, Words, strange, tell_offer};
+use std::{
+    slice,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use swap::Placed;
+use together::Together;
 
 pub use strings::{RedisStrings, StringsPage};
 
@@ -61,6 +66,7 @@ pub struct Redis {
     link: Link,
     keys: Keys,
     scripts: Scripts,
+    claims: Together,
     /// Whether something that expires was ever read: then reads ask for the time in the same round trip.
     expires: AtomicBool,
 }
@@ -77,7 +83,8 @@ impl Redis {
         let link = Link::new(&place)?;
         checks::check(&link, &place, expires).await?;
         let (keys, scripts) = (Keys::new(place.prefix.clone()), Scripts::new());
-        Ok(Self { place: Arc::new(place), link, keys, scripts, expires: AtomicBool::new(expires) })
+        let claims = Together::new(link.clone(), Code::claim(), place.topology == Topology::Cluster);
+        Ok(Self { place: Arc::new(place), link, keys, scripts, claims, expires: AtomicBool::new(expires) })
     }
 
     /// What anybody changes from now on. Expiry and what the server throws away to make room count as changes.
@@ -85,6 +92,17 @@ impl Redis {
         follow::follow(&self.place, &self.keys)
     }
 
+    /// One HGET, for as long as nothing was read that expires.
+    async fn read_one(&self, key: &Key, deadline: Deadline) -> Result<Vec<Option<Assignment>>> {
+        let mut command = Cmd::with_capacity(3, 128);
+        command.arg("HGET").arg(self.keys.user(key.user())).arg(field(key));
+        let value = self.link.ask_one(Bucket::of(key.user()), &command, Repeat::Once, deadline).await?;
+        let held = bytes(sound(value)?)?.map(|value| codec::decode(STORE, &value)).transpose()?;
+        if held.as_ref().is_some_and(|held| held.expires_at.is_some()) {
+            return self.read(slice::from_ref(key), deadline).await;
+        }
+        Ok(vec![held])
+    }
     /// One HGET or HMGET for keys of one user. What expires is judged by the server's clock, which is asked only if it
     /// matters.
     async fn read(&self, keys: &[Key], deadline: Deadline) -> Result<Vec<Option<Assignment>>> {
@@ -127,6 +145,12 @@ impl Redis {
 }
 
 impl Redis {
+    /// Joins an offer of a classic campaign with what is held.
+    async fn claim_one(&self, offer: &Offer, deadline: Deadline) -> Result<Vec<Claimed>> {
+        let call = Call::of(&self.keys, &offer.key, |to| tell_offer(offer, to));
+        let answer = self.claims.run_one(call, deadline).await?;
+        Ok(vec![offer.answer(held_after(sole(answer))?)])
+    }
     /// Joins each of `offers`, of classic campaigns, with what is held.
     async fn claim_by_script(&self, offers: Vec<Placed<'_>>, deadline: Deadline) -> Result<Vec<(usize, Claimed)>> {
         let tell = |number: usize, to: &mut Words| {
@@ -138,7 +162,7 @@ impl Redis {
         if calls.is_empty() {
             return Ok(Vec::new());
         }
-        let answers = self.scripts.claim.run(&self.link, &calls, Repeat::Once, deadline).await?;
+        let answers = self.claims.run(&calls, deadline).await?;
         let mut claimed = Vec::with_capacity(offers.len());
         for (call, answer) in calls.iter().zip(answers) {
             // What was decided at a glance is answered bare.
@@ -162,14 +186,20 @@ impl AssignmentStore for Redis {
         Box::pin(async move {
             match keys {
                 [] => Ok(Vec::new()),
+                [key] if !self.expires.load(Ordering::Relaxed) => self.read_one(key, self.link.deadline()).await,
                 keys => self.read(keys, self.link.deadline()).await,
             }
         })
     }
     fn claim<'a>(&'a self, offers: &'a [Offer]) -> BoxFuture<'a, Result<Vec<Claimed>>> {
         Box::pin(async move {
-            distinct(offers.iter().map(|offer| &offer.key))?;
             let deadline = self.link.deadline();
+            if let [offer] = offers
+                && offer.key.kind() == Kind::Classic
+            {
+                return self.claim_one(offer, deadline).await;
+            }
+            distinct(offers.iter().map(|offer| &offer.key))?;
             let placed = offers.iter().enumerate();
             let (scripted, others): (Vec<Placed<'_>>, Vec<_>) =
                 placed.partition(|(_, offer)| offer.key.kind() == Kind::Classic);
@@ -240,6 +270,13 @@ impl ScanStore for Redis {
     }
 }
 
+/// The answer about one offer: what was decided at a glance is answered bare.
+fn sole(answer: Value) -> Value {
+    match answer {
+        Value::Array(answers) => answers.into_iter().next().unwrap_or_default(),
+        answer => answer,
+    }
+}
 /// What a claim says is held.
 fn held_after(answer: Value) -> Result<Option<Assignment>> {
     let Some(value) = bytes(answer)? else { return Ok(None) };

@@ -1,6 +1,7 @@
 //! Redis as it fails: against real servers, with a proxy and signals between us and them.
 mod bench;
 mod changes;
+mod crowd;
 mod differential;
 mod failover;
 mod faults;
@@ -39,6 +40,7 @@ fn main() {
         trials.push(Trial::ignorable_test(name, trial));
     };
     differential::tests(&mut add);
+    crowd::tests(&mut add);
     race::tests(&mut add);
     faults::tests(&mut add);
     failover::tests(&mut add);

@@ -2,9 +2,10 @@
 -- takes one round trip. `script.rs` puts in the two limits. Claim ids and revisions have 64 bits, more than a number of
 -- Lua holds: they stay bytes.
 --
--- KEYS: the bucket's index, then users. ARGV: offers one after the other, as `script.rs` writes them. Answers: the value
--- that is held, nothing, or a zero byte and what cannot be read and is left alone.
-local byte, char, find, sub = string.byte, string.char, string.find, string.sub
+-- KEYS: for each user the index of the bucket and the user. ARGV: offers one after the other, as `script.rs` writes them,
+-- each beginning with how many keys further its user is. Answers: the value that is held, nothing, or a zero byte and what
+-- cannot be read and is left alone. `quick.lua` says where the first offer begins that it has not decided.
+local char, find = string.char, string.find
 local pack, unpack = struct.pack, struct.unpack
 local GOALS, LAST = $GOALS, $LAST
 
@@ -13,7 +14,7 @@ local function moment(millis)
 end
 
 -- Writes what is offered where nothing is held: `created`, with the times that only the server knows.
-local function create(user, field, offer)
+local function create(index, user, field, offer)
   local created = offer.created
   if created == '' then
     return nil
@@ -28,7 +29,7 @@ local function create(user, field, offer)
   -- Behind the place of `changed at` come only the revision and the epoch.
   local rest = offer.epoch == '\0\0\0\0' and 10 or 16
   local value = sub(created, 1, -rest - 9) .. moment(changed) .. (ends and '\9\8' .. moment(ends) or '') .. sub(created, -rest)
-  hold(KEYS[1], user, field, value, ends)
+  hold(index, user, field, value, ends)
   return value
 end
 
@@ -228,24 +229,24 @@ local function unite(held, offer)
   return changed
 end
 
-local function join(user, field, value, offer)
+local function join(index, user, field, value, offer)
   local held = decode(value)
   if not held then
     return '\0' .. value
   end
   local epoch = unpack('<I4', offer.epoch)
   if held[9] and clock() >= held[9] or held.epoch < epoch then
-    return create(user, field, offer)
+    return create(index, user, field, offer)
   elseif held.epoch == epoch and unite(held, offer) then
     value = encode(held)
-    hold(KEYS[1], user, field, value, held[9], not held[9])
+    hold(index, user, field, value, held[9], not held[9])
   end
   return value
 end
 
-local answers, at = {}, 1
-while at < #ARGV do
-  local user, field, claim, created, rare = KEYS[tonumber(ARGV[at])], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
+while at < last do
+  key = key + ARGV[at]
+  local index, user, field, claim, created, rare = KEYS[key - 1], KEYS[key], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
   local goals = tonumber(ARGV[at + 5])
   local offer = { claim = claim, created = created, from = at + 5, to = at + 5 + goals, flags = 0, epoch = '\0\0\0\0' }
   if rare ~= '' then
@@ -259,9 +260,9 @@ while at < #ARGV do
   end
   local value = call('HGET', user, field)
   if not value then
-    value = create(user, field, offer)
+    value = create(index, user, field, offer)
   else
-    value = join(user, field, value, offer)
+    value = join(index, user, field, value, offer)
   end
   answers[#answers + 1] = value or false
   at = offer.to + 1

@@ -44,12 +44,12 @@ impl Keys {
     }
     /// The key of the bucket's index.
     pub(super) fn index(&self, bucket: Bucket) -> Vec<u8> {
-        self.of_kind(bucket, b'i')
+        self.of_kind(bucket, b'i', 0)
     }
     /// The key of the user's hash.
     pub(super) fn user(&self, user: &User) -> Vec<u8> {
-        let mut key = self.of_kind(Bucket::of(user), b'u');
-        key.reserve(user.scope().as_str().len() + 1 + user.id().len());
+        let length = user.scope().as_str().len() + 1 + user.id().len();
+        let mut key = self.of_kind(Bucket::of(user), b'u', length);
         key.extend_from_slice(user.scope().as_str().as_bytes());
         key.push(0);
         key.extend_from_slice(user.id().as_bytes());
@@ -57,7 +57,7 @@ impl Keys {
     }
     /// The key of the hash of a member of the bucket's index.
     pub(super) fn member(&self, bucket: Bucket, member: &[u8]) -> Vec<u8> {
-        let mut key = self.of_kind(bucket, b'u');
+        let mut key = self.of_kind(bucket, b'u', member.len());
         key.extend_from_slice(member);
         key
     }
@@ -72,10 +72,11 @@ impl Keys {
         let any = Key::new(&Scope::default(), Kind::Classic, "u", "c").ok()?;
         Some(key(member, &field(&any)).ok()?.user().clone())
     }
-    fn of_kind(&self, Bucket(bucket): Bucket, kind: u8) -> Vec<u8> {
+    /// What `length` more bytes can follow.
+    fn of_kind(&self, Bucket(bucket): Bucket, kind: u8, length: usize) -> Vec<u8> {
         let digit =
             |shift: u16| char::from_digit(u32::from(bucket >> shift & 0xf), 16).map_or(b'0', |digit| digit as u8);
-        let mut key = Vec::with_capacity(self.prefix.len() + 6);
+        let mut key = Vec::with_capacity(self.prefix.len() + 6 + length);
         key.extend_from_slice(self.prefix.as_bytes());
         key.extend([b'{', digit(8), digit(4), digit(0), b'}', kind]);
         key

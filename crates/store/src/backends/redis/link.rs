@@ -44,10 +44,11 @@ pub(super) enum Repeat {
 }
 
 /// The moment by which an operation has an answer or an error.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Deadline(Instant);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Deadline(pub(super) Instant);
 
 /// The way to the servers.
+#[derive(Clone)]
 pub(super) struct Link(Arc<Shared>);
 
 struct Shared {
@@ -111,6 +112,16 @@ impl Link {
             true => Ok(answers),
             false => Err(Error::new(ErrorKind::Unavailable, STORE, "the server left questions unanswered")),
         }
+    }
+    /// Asks one thing of the node that `bucket` lives on; the answer may be an error of the server.
+    pub(super) async fn ask_one(
+        &self,
+        bucket: Bucket,
+        command: &Cmd,
+        repeat: Repeat,
+        deadline: Deadline,
+    ) -> Result<Value> {
+        self.send(deadline, repeat, |wire| wire.ask_one(bucket, command)).await
     }
     /// Asks every master the same.
     pub(super) async fn ask_all(&self, command: &Cmd, deadline: Deadline) -> Result<Vec<Value>> {
@@ -177,7 +188,7 @@ impl Link {
             _ => {}
         }
     }
-    fn too_late(&self) -> Error {
+    pub(super) fn too_late(&self) -> Error {
         Error::new(ErrorKind::Timeout, STORE, format!("no answer within {:?}", self.0.timeout))
     }
 }
@@ -244,6 +255,16 @@ impl Wire {
                     }
                 };
                 try_join_all(asks.iter().map(ask)).await
+            }
+        }
+    }
+    async fn ask_one(self, bucket: Bucket, command: &Cmd) -> RedisResult<Value> {
+        match self {
+            Self::One(mut connection) => connection.send_packed_command(command).await,
+            Self::Cluster(mut connection) => {
+                let route = SingleNodeRoutingInfo::SpecificNode(bucket.route());
+                let answers = connection.route_pipeline(pipeline([command]), 0, 1, route).await?;
+                Ok(answers.into_iter().next().unwrap_or_default())
             }
         }
     }

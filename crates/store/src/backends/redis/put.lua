@@ -1,5 +1,8 @@
--- KEYS: the bucket's index, then users. ARGV: for each entry its user, its field, its value, and when it ends if ever.
+-- KEYS: for each user the index of the bucket and the user. ARGV: for each entry how many keys further its user is, its
+-- field, its value, and when it ends if ever.
+local key = 0
 for at = 1, #ARGV, 4 do
-  hold(KEYS[1], KEYS[tonumber(ARGV[at])], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3]))
+  key = key + ARGV[at]
+  hold(KEYS[key - 1], KEYS[key], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3]))
 end
 return {}

@@ -1,8 +1,9 @@
--- KEYS: the bucket's index, then users. ARGV: for each key its user and its field; no field is all of them. Answers how
--- many there were. A user of whom nothing is left leaves the index with it.
-local removed = 0
+-- KEYS: for each user the index of the bucket and the user. ARGV: for each key how many keys further its user is, and its
+-- field; no field is all of them. Answers how many there were. A user of whom nothing is left leaves the index with it.
+local removed, key = 0, 0
 for at = 1, #ARGV, 2 do
-  local user, field = KEYS[tonumber(ARGV[at])], ARGV[at + 1]
+  key = key + ARGV[at]
+  local index, user, field = KEYS[key - 1], KEYS[key], ARGV[at + 1]
   if field == '' then
     removed = removed + redis.call('HLEN', user)
     redis.call('UNLINK', user)
@@ -10,7 +11,7 @@ for at = 1, #ARGV, 2 do
     removed = removed + redis.call('HDEL', user, field)
   end
   if redis.call('EXISTS', user) == 0 then
-    redis.call('ZREM', KEYS[1], string.sub(user, #KEYS[1] + 1))
+    redis.call('ZREM', index, string.sub(user, #index + 1))
   end
 end
 return removed

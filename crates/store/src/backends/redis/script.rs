@@ -14,7 +14,6 @@ use std::{collections::HashSet, iter, time::Duration};
 /// What Stayput does inside the server.
 #[derive(Debug)]
 pub(super) struct Scripts {
-    pub(super) claim: Code,
     pub(super) swap: Code,
     pub(super) put: Code,
     pub(super) remove: Code,
@@ -27,7 +26,8 @@ pub(super) struct Code {
     hash: String,
 }
 
-/// What one call of a script is about: one bucket, users in it, and arguments about them.
+/// What one call of a script is about: users of one bucket, or of many where there are no slots, and arguments about
+/// them.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) bucket: Bucket,
@@ -47,7 +47,6 @@ pub(super) struct Words {
 impl Scripts {
     pub(super) fn new() -> Self {
         Self {
-            claim: Code::new(concat!(include_str!("quick.lua"), include_str!("hold.lua"), include_str!("claim.lua"))),
             swap: Code::new(concat!(include_str!("hold.lua"), include_str!("swap.lua"))),
             put: Code::new(concat!(include_str!("hold.lua"), include_str!("put.lua"))),
             remove: Code::new(include_str!("remove.lua")),
@@ -56,10 +55,25 @@ impl Scripts {
 }
 
 impl Code {
+    /// The rule: joins offers with what is held.
+    pub(super) fn claim() -> Self {
+        Self::new(concat!(include_str!("quick.lua"), include_str!("hold.lua"), include_str!("claim.lua")))
+    }
     fn new(text: &str) -> Self {
         let text = text.replace("$GOALS", &limits::GOALS.to_string());
         let text = text.replace("$LAST", &Timestamp::MAX.as_millis().to_string());
         Self { hash: Script::new(&text).get_hash().to_owned(), text }
+    }
+    /// Runs it once; a server that does not know it is told the whole text.
+    pub(super) async fn run_one(&self, link: &Link, call: &Call, repeat: Repeat, deadline: Deadline) -> Result<Value> {
+        let known = call.command("EVALSHA", &self.hash);
+        match link.ask_one(call.bucket, &known, repeat, deadline).await?.extract_error() {
+            Err(error) if is_no_script(&error) => {
+                let told = call.command("EVAL", &self.text);
+                link.ask_one(call.bucket, &told, repeat, deadline).await?.extract_error().map_err(failed)
+            }
+            answer => answer.map_err(failed),
+        }
     }
     /// Runs it once for each of `calls`; a server that does not know it is told the whole text.
     pub(super) async fn run(
@@ -99,7 +113,7 @@ impl Call {
         keys.sort_by_key(|(bucket, place, _)| (*bucket, *place));
         let call = |keys: &[(Bucket, usize, &'a Key)]| {
             let bucket = keys.first().map_or(Bucket(0), |(bucket, ..)| *bucket);
-            let (mut call, mut last) = (Self::new(spelling, bucket), None);
+            let (mut call, mut last) = (Self::new(bucket), None);
             for (_, place, key) in keys {
                 call.about(spelling, key.user(), last);
                 last = Some(key.user());
@@ -111,33 +125,53 @@ impl Call {
         };
         keys.chunk_by(|(one, ..), (other, ..)| one == other).map(call).collect()
     }
+    /// A call about one key.
+    pub(super) fn of(spelling: &Keys, key: &Key, tell: impl FnOnce(&mut Words)) -> Self {
+        let mut call = Self::new(Bucket::of(key.user()));
+        call.about(spelling, key.user(), None);
+        call.arguments.push(&field(key));
+        tell(&mut call.arguments);
+        call
+    }
     /// A call about everything of `user`.
     pub(super) fn whole(spelling: &Keys, user: &User) -> Self {
-        let mut call = Self::new(spelling, Bucket::of(user));
+        let mut call = Self::new(Bucket::of(user));
         call.about(spelling, user, None);
         call.arguments.push(b"");
         call
     }
-    fn new(spelling: &Keys, bucket: Bucket) -> Self {
-        let mut keys = Words::default();
-        keys.push(&spelling.index(bucket));
-        Self { bucket, keys, arguments: Words::default(), places: Vec::new() }
+    /// One call for all that `calls` are about, in their order.
+    pub(super) fn united<'a>(calls: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut all = Self::new(Bucket(0));
+        for call in calls {
+            all.keys.append(&call.keys);
+            all.arguments.append(&call.arguments);
+        }
+        all
+    }
+    fn new(bucket: Bucket) -> Self {
+        Self { bucket, keys: Words::default(), arguments: Words::default(), places: Vec::new() }
     }
     /// The next arguments are about `user`; those before were about `last`.
     fn about(&mut self, spelling: &Keys, user: &User, last: Option<&User>) {
-        if last != Some(user) {
-            self.keys.push(&spelling.user(user));
+        if last == Some(user) {
+            return self.arguments.push(b"0");
         }
-        self.arguments.number(self.keys.len() as u64);
+        self.keys.push(&spelling.index(self.bucket));
+        self.keys.push(&spelling.user(user));
+        self.arguments.push(b"2");
     }
     fn ask(&self, verb: &str, script: &str) -> Ask {
+        Ask { bucket: self.bucket, commands: vec![self.command(verb, script)] }
+    }
+    fn command(&self, verb: &str, script: &str) -> Cmd {
         let size = script.len() + self.keys.bytes.len() + self.arguments.bytes.len();
         let mut command = Cmd::with_capacity(3 + self.keys.len() + self.arguments.len(), size + 16);
         command.arg(verb).arg(script).arg(self.keys.len());
         for word in self.keys.iter().chain(self.arguments.iter()) {
             command.arg(word);
         }
-        Ask { bucket: self.bucket, commands: vec![command] }
+        command
     }
 }
 
@@ -145,6 +179,11 @@ impl Words {
     pub(super) fn push(&mut self, word: &[u8]) {
         self.bytes.extend_from_slice(word);
         self.ends.push(self.bytes.len());
+    }
+    fn append(&mut self, words: &Self) {
+        let begin = self.bytes.len();
+        self.bytes.extend_from_slice(&words.bytes);
+        self.ends.extend(words.ends.iter().map(|end| begin + end));
     }
     fn number(&mut self, number: u64) {
         self.push(number.to_string().as_bytes());
