@@ -3,14 +3,14 @@ use super::tool::{Folder, Ran, lines, long, memory, sorted};
 use std::{io::Read, thread::sleep, time::Duration};
 
 pub(crate) fn redis_and_postgres(urls: &[String]) {
-    the_same_lines(urls, if long() { 1_000_000 } else { 20_000 });
+    the_same_lines(urls);
 }
-/// Fewer, because the server that speaks MongoDB's protocol in tests takes few writes a second.
 pub(crate) fn mongodb_too(urls: &[String]) {
-    the_same_lines(urls, if long() { 1_000_000 } else { 6_000 });
+    the_same_lines(urls);
 }
 
-fn the_same_lines(urls: &[String], count: usize) {
+fn the_same_lines(urls: &[String]) {
+    let count = if long() { 1_000_000 } else { 20_000 };
     let folder = Folder::new();
     let name = format!("moved_{}_{}", std::process::id(), urls.len());
     let first = folder.filled("first", &lines(count));

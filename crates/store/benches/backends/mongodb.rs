@@ -1,8 +1,9 @@
 //! MongoDB's protocol: sixteen connections on each side.
 //!
-//! The bare side reads variation, goals and metaData of the same collection. One of its merges keeps the first variation
-//! and adds a goal once, in one command that answers what is held; it knows no claim ids, no times, and not whose a goal
-//! is. The other reads and then creates or adds, which is as few steps as anything that looks at what is held can take.
+//! The bare side looks up by `_id` too, and reads variation and goals of the same collection. One of its merges keeps the
+//! first variation and adds a goal once, in one command that answers what is held; it knows no claim ids, no times, and
+//! not whose a goal is. The other reads and then creates or adds, which is as few steps as anything that looks at what is
+//! held can take.
 use crate::{
     BATCH, Done, USERS,
     ours::{Merge, Ours, about},
@@ -35,9 +36,6 @@ pub(crate) async fn compare(url: &str, options: &Options) -> Done {
         held: database.collection("stayput_assignments"),
         merged: database.collection(&format!("bare-{}", std::process::id())),
     };
-    let key = doc! { "scope": 1, "kind": 1, "userId": 1, "campaignKey": 1 };
-    let unique = mongodb::options::IndexOptions::builder().unique(true).build();
-    bare.merged.create_index(mongodb::IndexModel::builder().keys(key).options(unique).build()).await?;
     ours.prepare().await?;
     for tasks in [1, CONNECTIONS] {
         let merges: &[(&str, Merge<'_>)] = &[
@@ -49,8 +47,11 @@ pub(crate) async fn compare(url: &str, options: &Options) -> Done {
     Ok(())
 }
 
+fn id(user: &str) -> String {
+    format!("default/{user}/classic/campaign-0")
+}
 fn place(user: &str) -> Document {
-    doc! { "scope": "default", "kind": "classic", "userId": user, "campaignKey": "campaign-0" }
+    doc! { "_id": id(user) }
 }
 
 /// What a caller would want of it.
@@ -105,10 +106,9 @@ impl Bare {
         Side::new(move |i| {
             let bare = bare.clone();
             async move {
-                let users: Vec<String> = (0..BATCH).map(|at| format!("user-{}", (i * 7 + at) % USERS)).collect();
-                let mut filter = place("");
-                filter.insert("userId", doc! { "$in": users });
-                let found: Vec<Document> = bare.held.find(filter).await?.try_collect().await?;
+                let users: Vec<String> = (0..BATCH).map(|at| id(&format!("user-{}", (i * 7 + at) % USERS))).collect();
+                let found = bare.held.find(doc! { "_id": { "$in": users } }).await?;
+                let found: Vec<Document> = found.try_collect().await?;
                 Ok(found.iter().try_for_each(read)?)
             }
         })

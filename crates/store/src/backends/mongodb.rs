@@ -3,12 +3,15 @@
 //! One document of `stayput_assignments` is one assignment. Fields have the names that records have: `db.
 //! stayput_assignments.find({userId: "ashley"})`. Goals are an array in order of arrival, `metaData` is a document;
 //! where BSON cannot hold it as it is (`$` or `.` in a name, numbers beyond 64 bits, deep nesting) its text is in
-//! `metaDataText` instead. Of a document that somebody wrote by hand, `scope`, `kind`, `userId`, `campaignKey` and
-//! `variationName` must be there; fields that Stayput does not know stay.
+//! `metaDataText` instead. `_id` is the key, `"default/ashley/classic/checkout"`: scope, user, kind and campaign, with
+//! `%2F` for a slash and `%25` for a percent sign in one of them. Of a document that somebody wrote by hand, `_id` and
+//! `variationName` must be there; fields that Stayput does not know stay. Documents whose `_id` is no string are not
+//! looked at.
 //!
-//! A unique index on `scope, userId, kind, campaignKey` lets one of several creators win. A claim that changes something
-//! does so to exactly the document that it read, all of it compared, and starts over if that is gone. Whoever shards the
-//! collection must do so by `{scope: 1, userId: 1}`, or the index cannot be unique.
+//! That `_id` is unique lets one of several creators win, and it is the only index that finds assignments: an insert pays
+//! for no other. A claim that changes something does so to exactly the document that it read, all of it compared, and
+//! starts over if that is gone. Whoever shards the collection must do so by `{_id: 1}`; whoever searches it by user or
+//! campaign makes an index of their own.
 //!
 //! Reads and claims ask the primary, whatever `readPreference` says: a secondary that lags would call a user unknown who
 //! has been assigned. Scans, and so exports, do follow it. Expiry is judged by the clock of the machine that Stayput
@@ -19,7 +22,6 @@
 //! | a server's process is killed | nothing with `w=majority` (what Stayput asks for unless the URL says otherwise) in a replica set, or with `journal=true`; else what was not yet in the journal (up to 0.1 s) |
 //! | the primary is lost, another is elected | nothing that was acknowledged with `w=majority`; with `w=1` what the others had not received is rolled back: for those keys the next claim wins, so **two winners are possible**, and a goal can be new twice |
 //! | the old primary answers a little longer | its writes are not acknowledged with `w=majority`; its reads may be old, or of what will be rolled back, unless `readConcernLevel=majority` |
-//! | somebody drops the unique index | two documents for one key are possible; it is made anew when a store is opened |
 //!
 //! | option | meaning |
 //! |---|---|
@@ -79,7 +81,7 @@ impl Mongodb {
     async fn found(&self, keys: &[Key]) -> Result<Vec<Option<Assignment>>> {
         let asked: Vec<&Key> = keys.iter().collect();
         let found = claim::find(&self.link.documents(), &asked).await?;
-        let read = |key| found.get(key).map(document::assignment).transpose();
+        let read = |key| found.get(&document::id(key)).map(document::assignment).transpose();
         keys.iter().map(read).collect()
     }
 }
@@ -115,11 +117,7 @@ impl AssignmentStore for Mongodb {
     fn remove<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<()>> {
         self.link.bounded(async move {
             distinct(keys)?;
-            let places: Vec<Document> = keys.iter().map(document::place).collect();
-            match places.is_empty() {
-                true => Ok(()),
-                false => failure::done(self.link.documents().delete_many(doc! { "$or": places }).await).map(drop),
-            }
+            failure::done(self.link.documents().delete_many(document::places(keys)).await).map(drop)
         })
     }
     fn flush(&self) -> BoxFuture<'_, Result<()>> {
@@ -131,7 +129,7 @@ impl AssignmentStore for Mongodb {
 impl ScanStore for Mongodb {
     fn user<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<Vec<Entry>>> {
         self.link.bounded(async move {
-            let found = failure::done(self.link.documents().find(document::places(user)).await)?;
+            let found = failure::done(self.link.documents().find(document::of_user(user)).await)?;
             let found: Vec<Document> = failure::done(found.try_collect().await)?;
             let now = SystemClock.now();
             let entries = found.iter().map(|found| document::entry(found, Some(user)));
@@ -143,7 +141,7 @@ impl ScanStore for Mongodb {
     }
     fn erase<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<u64>> {
         self.link.bounded(async move {
-            let erased = self.link.documents().delete_many(document::places(user)).await;
+            let erased = self.link.documents().delete_many(document::of_user(user)).await;
             failure::done(erased).map(|erased| erased.deleted_count)
         })
     }
@@ -156,8 +154,9 @@ impl ScanStore for Mongodb {
         self.link.bounded(async move {
             let (filter, limit) = (document::after(scope, after)?, limit.clamp(1, PAGE));
             let documents = self.link.documents();
-            let found = documents.find(filter).sort(schema::key()).limit(limit as i64 + 1);
-            let found = failure::done(found.selection_criteria(self.scans.clone()).await)?;
+            let found = documents.find(filter).sort(doc! { "_id": 1 }).limit(limit as i64 + 1);
+            let found = found.batch_size(limit as u32 + 2).selection_criteria(self.scans.clone());
+            let found = failure::done(found.await)?;
             page(failure::done(found.try_collect().await)?, limit)
         })
     }

@@ -51,7 +51,7 @@ pub(crate) async fn an_index_of_ours_with_other_settings_is_not_replaced(url: St
     let collection = fresh_schema();
     let client = Client::with_uri_str(place("STAYPUT_TEST_MONGODB").expect("checked before")).await.expect("a URL");
     let database = client.default_database().expect("a database");
-    let index = doc! { "name": "stayput_key", "key": { "scope": 1, "userId": 1, "kind": 1, "campaignKey": 1 } };
+    let index = doc! { "name": "stayput_expiry", "key": { "expiresAt": 1 }, "unique": true };
     database.run_command(doc! { "createIndexes": &collection, "indexes": [index] }).await.expect("an index");
     says(&with(&url, &format!("collection={collection}")), ErrorKind::Refused, "with other settings").await;
 }

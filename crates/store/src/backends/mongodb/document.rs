@@ -5,42 +5,72 @@ use crate::{
     Timestamp, User,
 };
 use mongodb::bson::{Binary, Bson, DateTime, Document, doc, spec::BinarySubtype};
+use std::borrow::Cow;
 
-/// The filter for one key.
+/// The fields that say again, for queries, what `_id` says.
+const KEY: [&str; 4] = ["scope", "userId", "kind", "campaignKey"];
+
+/// What one document of one key is called: `scope/userId/kind/campaignKey`, with `%2F` for a slash and `%25` for a
+/// percent sign in a part. Hence keys and names are one to one, and one user is one range of names.
+pub(super) fn id(key: &Key) -> String {
+    let mut id = String::with_capacity(key.scope().as_str().len() + key.user_id().len() + key.campaign().len() + 10);
+    for part in [key.scope().as_str(), key.user_id(), key.kind().name()] {
+        add(&mut id, part);
+        id.push('/');
+    }
+    add(&mut id, key.campaign());
+    id
+}
+/// The filter for one key. Alone it is what MongoDB looks up fastest.
 pub(super) fn place(key: &Key) -> Document {
-    let mut place = places(key.user());
-    place.extend(doc! { "kind": key.kind().name(), "campaignKey": key.campaign() });
-    place
+    doc! { "_id": id(key) }
+}
+/// The filter for several.
+pub(super) fn places<'a>(keys: impl IntoIterator<Item = &'a Key>) -> Document {
+    doc! { "_id": { "$in": keys.into_iter().map(id).collect::<Vec<_>>() } }
 }
 /// The filter for all of one user.
-pub(super) fn places(user: &User) -> Document {
-    doc! { "scope": user.scope().as_str(), "userId": user.id() }
+pub(super) fn of_user(user: &User) -> Document {
+    let mut prefix = String::new();
+    add(&mut prefix, user.scope().as_str());
+    prefix.push('/');
+    add(&mut prefix, user.id());
+    doc! { "_id": { "$gt": format!("{prefix}/"), "$lt": format!("{prefix}{AFTER_SLASH}") } }
 }
 
-/// The key as its fields are, readable or not.
+/// Where a scan goes on behind this document; its `_id` is a string, since scans look for nothing else.
 pub(super) fn cursor(found: &Document) -> Cursor {
-    let part = |name| found.get_str(name).unwrap_or_default();
-    Cursor([part("scope"), part("userId"), part("kind"), part("campaignKey")].join("\0").into_bytes())
+    Cursor(found.get_str("_id").unwrap_or_default().as_bytes().to_vec())
 }
-/// The filter for what follows `cursor` in the order of the unique key.
+/// The filter for what follows `cursor` in the order of names.
 pub(super) fn after(scope: Option<&Scope>, cursor: Option<&Cursor>) -> Result<Document> {
-    let mut filter = scope.map_or_else(Document::new, |scope| doc! { "scope": scope.as_str() });
-    let Some(cursor) = cursor else { return Ok(filter) };
-    let parts = std::str::from_utf8(&cursor.0).ok().map(|text| text.split('\0').collect::<Vec<_>>());
-    let Some([scope, user, kind, campaign]) = parts.as_deref() else {
+    let (mut from, mut to) = (String::new(), None);
+    if let Some(scope) = scope {
+        add(&mut from, scope.as_str());
+        to = Some(format!("{from}{AFTER_SLASH}"));
+        from.push('/');
+    }
+    if let Some(cursor) = cursor {
+        let behind = std::str::from_utf8(&cursor.0).ok().filter(|behind| behind.matches('/').count() == 3);
         let message = "the scan cannot go on from there: the cursor is not one of this store";
-        return Err(Error::invalid("cursor", message));
-    };
-    filter.insert(
-        "$or",
-        vec![
-            doc! { "scope": *scope, "userId": *user, "kind": *kind, "campaignKey": { "$gt": *campaign } },
-            doc! { "scope": *scope, "userId": *user, "kind": { "$gt": *kind } },
-            doc! { "scope": *scope, "userId": { "$gt": *user } },
-            doc! { "scope": { "$gt": *scope } },
-        ],
-    );
-    Ok(filter)
+        from = from.max(behind.ok_or_else(|| Error::invalid("cursor", message))?.to_owned());
+    }
+    let mut names = doc! { "$gt": from };
+    names.extend(to.map(|to| ("$lt".to_owned(), to.into())));
+    Ok(doc! { "_id": names })
+}
+
+/// The character behind the slash.
+const AFTER_SLASH: char = '0';
+
+fn add(id: &mut String, part: &str) {
+    for character in part.chars() {
+        match character {
+            '%' => id.push_str("%25"),
+            '/' => id.push_str("%2F"),
+            other => id.push(other),
+        }
+    }
 }
 
 /// What a claim or a `put` writes, beside the key.
@@ -71,10 +101,6 @@ pub(super) fn unchanged(read: &Document) -> Document {
         let is = |value: &Bson| doc! { "$eq": value.clone() };
         filter.insert(name, read.get(name).map_or_else(|| doc! { "$exists": false }, is));
     }
-    // On a sharded collection this says which shard.
-    for name in ["scope", "userId"] {
-        filter.extend(read.get(name).map(|value| (name.to_owned(), value.clone())));
-    }
     filter
 }
 /// What makes `next` of the document that was `read`.
@@ -98,7 +124,13 @@ pub(super) fn change(read: &Document, next: &Document) -> Document {
 
 /// What is to be stored under `key`.
 pub(super) fn of(key: &Key, held: &Assignment) -> Document {
-    let mut next = place(key);
+    let mut next = doc! {
+        "_id": id(key),
+        "scope": key.scope().as_str(),
+        "userId": key.user_id(),
+        "kind": key.kind().name(),
+        "campaignKey": key.campaign(),
+    };
     let mut set = |name: &str, value: Option<Bson>| next.extend(value.map(|value| (name.to_owned(), value)));
     let text = |text: &str| Some(Bson::String(text.to_owned()));
     set("variationName", text(&held.variation));
@@ -155,14 +187,39 @@ pub(super) fn assignment(found: &Document) -> Result<Assignment> {
     })
 }
 
-/// The key that a document belongs to.
+/// The key that a document belongs to. Its name says so; a hand may have left out the fields that say it again.
 pub(super) fn key(found: &Document) -> Result<Key> {
-    let part = |name| found.get_str(name).ok();
-    let key = || {
-        let (scope, kind) = (Scope::new(part("scope")?).ok()?, Kind::named(part("kind")?)?);
-        Key::new(&scope, kind, part("userId")?, part("campaignKey")?).ok()
+    let outside = "a document's _id is not scope/userId/kind/campaignKey, within the limits";
+    let read = || {
+        let mut parts = found.get_str("_id").ok()?.split('/').map(part);
+        let (Some(scope), Some(user), Some(kind), Some(campaign), None) =
+            (parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next())
+        else {
+            return None;
+        };
+        Key::new(&Scope::new(&scope).ok()?, Kind::named(&kind)?, &user, &campaign).ok()
     };
-    key().ok_or_else(|| corrupt("a stored key is outside the limits, or its kind is neither classic nor fme"))
+    let key = read().ok_or_else(|| corrupt(outside))?;
+    agree(found, &key).map(|()| key)
+}
+/// That the fields which say the key again say this one.
+pub(super) fn agree(found: &Document, key: &Key) -> Result<()> {
+    let parts = [key.scope().as_str(), key.user_id(), key.kind().name(), key.campaign()];
+    let agrees = |(name, part)| found.get(name).is_none_or(|said: &Bson| said.as_str() == Some(part));
+    match KEY.into_iter().zip(parts).all(agrees) {
+        true => Ok(()),
+        false => Err(corrupt("a document's _id and its fields name different keys")),
+    }
+}
+/// A part as it was before it became one of a name; `None` if there is none that becomes it.
+fn part(written: &str) -> Option<Cow<'_, str>> {
+    if !written.contains('%') {
+        return Some(written.into());
+    }
+    let read = written.replace("%2F", "/").replace("%25", "%");
+    let mut again = String::with_capacity(written.len());
+    add(&mut again, &read);
+    (again == written).then_some(read.into())
 }
 
 /// The key and what it holds; of `user`, if that was asked for.

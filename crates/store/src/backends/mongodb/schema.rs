@@ -1,40 +1,27 @@
-//! The indexes, and whether the server can keep its word at all.
+//! The index, and whether the server can keep its word at all.
 use super::{
     failure::{self, refused},
     link::Link,
 };
 use crate::Result;
-use mongodb::{
-    Database, IndexModel,
-    bson::{Document, doc},
-    options::IndexOptions,
-};
+use mongodb::{Database, IndexModel, bson::doc, options::IndexOptions};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long opening may take: a collection that is large already gets its indexes, or somebody else is making them.
+/// How long opening may take: a collection that is large already gets its index, or somebody else is making it.
 const PREPARATION: Duration = Duration::from_secs(60);
 
-/// The unique key, in the order of [`Key`](crate::Key): one user is one range of it.
-pub(super) fn key() -> Document {
-    doc! { "scope": 1, "userId": 1, "kind": 1, "campaignKey": 1 }
-}
-
-/// Makes what is missing; indexes that are there stay as they are.
+/// Makes the index by which the server takes away what has expired; one that is there stays as it is.
 pub(super) async fn prepare(link: &Link) -> Result<()> {
     let documents = link.documents();
     let prepare = async {
         check(&documents.client().database("admin")).await?;
-        let unique = IndexOptions::builder().name("stayput_key".to_owned()).unique(true).build();
         let expiry = IndexOptions::builder().name("stayput_expiry".to_owned()).sparse(true);
         let expiry = expiry.expire_after(Duration::ZERO).build();
-        let indexes = [
-            IndexModel::builder().keys(key()).options(unique).build(),
-            IndexModel::builder().keys(doc! { "expiresAt": 1 }).options(expiry).build(),
-        ];
-        failure::done(documents.create_indexes(indexes).await).map(drop)
+        let expiry = IndexModel::builder().keys(doc! { "expiresAt": 1 }).options(expiry).build();
+        failure::done(documents.create_index(expiry).await).map(drop)
     };
-    let late = |_| failure::unavailable("the indexes could not be made in time");
+    let late = |_| failure::unavailable("the index could not be made in time");
     timeout(PREPARATION, prepare).await.map_err(late)?
 }
 
