@@ -39,7 +39,7 @@ use crate::{
 use failure::Trouble;
 use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
 use node::Node;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::time;
 pub use watch::MemcachedLosses;
 use watch::Watch;
@@ -62,6 +62,12 @@ pub struct Memcached {
     queues: Queues,
     prefix: String,
     timeout: Duration,
+}
+
+/// Where a value is, or belongs.
+struct Home<'a> {
+    node: &'a Node,
+    name: String,
 }
 
 impl Memcached {
@@ -113,16 +119,20 @@ impl Memcached {
             }
         })
     }
-    fn node(&self, key: &Key) -> Result<&Node> {
-        let node = place::node(&self.nodes, |node| &node.name, key);
+    fn node(&self, user: &User) -> Result<(usize, &Node)> {
+        let place = place::node(&self.nodes, |node| &node.name, user);
+        let node = place.and_then(|place| Some((place, self.nodes.get(place)?)));
         node.ok_or_else(|| Error::invalid("store", "the URL names no node"))
     }
-    /// What lies under each of `keys`, all on `node`.
-    async fn find(&self, node: &Node, keys: Vec<&Key>) -> Result<Vec<Option<Found>>> {
-        let mut found = Vec::with_capacity(keys.len());
-        for keys in keys.chunks(ASKED) {
-            let ask = Ask::Get(keys.iter().map(|key| place::name(&self.prefix, key)).collect());
-            match node.exchange(&ask, true).await? {
+    fn home(&self, key: &Key) -> Result<Home<'_>> {
+        Ok(Home { node: self.node(key.user())?.1, name: place::name(&self.prefix, key) })
+    }
+    /// What lies under each of `names`, all on `node`.
+    async fn find(&self, node: &Node, mut names: Vec<String>) -> Result<Vec<Option<Found>>> {
+        let mut found = Vec::with_capacity(names.len());
+        while !names.is_empty() {
+            let rest = names.split_off(names.len().min(ASKED));
+            match node.exchange(&Ask::Get(std::mem::replace(&mut names, rest)), true).await? {
                 Answer::Found(more) => found.extend(more),
                 _ => return Err(failure::of(Trouble::Strange, &node.name)),
             }
@@ -130,11 +140,10 @@ impl Memcached {
         Ok(found)
     }
     async fn find_at(&self, node: &Node, keys: &[Key], places: Vec<usize>) -> Result<(Vec<Option<Found>>, Vec<usize>)> {
-        let asked = places.iter().filter_map(|place| keys.get(*place)).collect();
+        let asked = places.iter().filter_map(|place| Some(place::name(&self.prefix, keys.get(*place)?))).collect();
         Ok((self.find(node, asked).await?, places))
     }
-    async fn store(&self, node: &Node, key: &Key, held: &Assignment, instead: Instead) -> Result<bool> {
-        let (name, value, ends) = (place::name(&self.prefix, key), place::value(key, held), ends(held.expires_at));
+    async fn store(&self, Home { node, name }: Home<'_>, value: Vec<u8>, ends: u64, instead: Instead) -> Result<bool> {
         // What names a version may be repeated: if it was stored, the second attempt does not match, and who reads sees.
         let repeated = instead != Instead::Anything;
         let answer = node.exchange(&Ask::Set { name, value, ends, instead }, repeated).await?;
@@ -154,25 +163,26 @@ impl Memcached {
     }
     /// `None` if a rival was faster.
     async fn attempt(&self, offer: &Offer) -> Result<Option<Claimed>> {
-        let (key, node) = (&offer.key, self.node(&offer.key)?);
-        let found = self.find(node, vec![key]).await?.pop().flatten();
+        let (key, home) = (&offer.key, self.home(&offer.key)?);
+        let found = self.find(home.node, vec![home.name.clone()]).await?.pop().flatten();
         let held = found.as_ref().map(|found| place::held(key, &found.value)).transpose()?;
         let joined = offer.join(held, SystemClock.now());
         let stored = match joined.claimed.held.as_ref().filter(|_| joined.changed) {
             None => true,
             Some(next) => {
                 let instead = found.map_or(Instead::Nothing, |found| Instead::Version(found.version));
-                self.store(node, key, next, instead).await?
+                self.store(home, place::value(key, next), ends(next.expires_at), instead).await?
             }
         };
         Ok(Some(joined.claimed).filter(|_| stored))
     }
     async fn put_one(&self, entry: &Entry) -> Result<()> {
-        self.store(self.node(&entry.key)?, &entry.key, &entry.assignment, Instead::Anything).await.map(drop)
+        let (value, ends) = (place::value(&entry.key, &entry.assignment), ends(entry.assignment.expires_at));
+        self.store(self.home(&entry.key)?, value, ends, Instead::Anything).await.map(drop)
     }
     async fn remove_one(&self, key: &Key) -> Result<()> {
-        let ask = Ask::Delete(place::name(&self.prefix, key));
-        self.node(key)?.exchange(&ask, false).await.map(drop)
+        let Home { node, name } = self.home(key)?;
+        node.exchange(&Ask::Delete(name), false).await.map(drop)
     }
 }
 
@@ -229,12 +239,18 @@ fn ends(expires_at: Option<Timestamp>) -> u64 {
 impl AssignmentStore for Memcached {
     fn get<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Assignment>>>> {
         self.bounded(async move {
-            let mut by_node: HashMap<&str, (&Node, Vec<usize>)> = HashMap::new();
+            let mut by_node: Vec<Vec<usize>> = vec![Vec::new(); self.nodes.len()];
+            let mut last: Option<(&User, usize)> = None;
             for (place, key) in keys.iter().enumerate() {
-                let node = self.node(key)?;
-                by_node.entry(&node.name).or_insert((node, Vec::new())).1.push(place);
+                let node = match last {
+                    Some((user, node)) if user == key.user() => node,
+                    _ => self.node(key.user())?.0,
+                };
+                last = Some((key.user(), node));
+                by_node.get_mut(node).into_iter().for_each(|places| places.push(place));
             }
-            let asks: Vec<_> = by_node.into_values().map(|(node, places)| self.find_at(node, keys, places)).collect();
+            let asked = self.nodes.iter().zip(by_node).filter(|(_, places)| !places.is_empty());
+            let asks: Vec<_> = asked.map(|(node, places)| self.find_at(node, keys, places)).collect();
             let (answers, now) = (try_join_all(asks).await?, SystemClock.now());
             let mut held: Vec<Option<Assignment>> = vec![None; keys.len()];
             for (found, place) in answers.into_iter().flat_map(|(found, places)| found.into_iter().zip(places)) {

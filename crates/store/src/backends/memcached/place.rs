@@ -1,6 +1,6 @@
 //! Where a key lives: which node, under which name, and what is stored there.
 use super::NAME;
-use crate::{Assignment, Error, ErrorKind, Key, Result, codec};
+use crate::{Assignment, Error, ErrorKind, Key, Result, User, codec};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
@@ -11,18 +11,24 @@ const LAYOUT: &[u8] = b"stayput/1\0";
 /// stands in the value, and is compared.
 pub(super) fn name(prefix: &str, key: &Key) -> String {
     let hash = Sha256::new().chain_update(LAYOUT).chain_update(codec::encode_key(key)).finalize();
-    format!("{prefix}{}", URL_SAFE_NO_PAD.encode(&hash[..]))
+    let mut name = String::with_capacity(prefix.len() + 43);
+    name.push_str(prefix);
+    URL_SAFE_NO_PAD.encode_string(&hash[..], &mut name);
+    name
 }
 
-/// Which of `nodes` the user of `key` lives on: the one whose hash with the user is highest. It depends on the names of
-/// the nodes, in any order, and on nothing else: a node that is away keeps its users, who get errors until it is back.
-pub(super) fn node<'a, T>(nodes: &'a [T], named: impl Fn(&T) -> &str, key: &Key) -> Option<&'a T> {
-    let user = codec::user_prefix(key.user());
-    let weight = |node: &&T| {
+/// Which of `nodes` the user lives on: the one whose hash with the user is highest. It depends on the names of the nodes,
+/// in any order, and on nothing else: a node that is away keeps its users, who get errors until it is back.
+pub(super) fn node<T>(nodes: &[T], named: impl Fn(&T) -> &str, user: &User) -> Option<usize> {
+    if nodes.len() < 2 {
+        return nodes.len().checked_sub(1);
+    }
+    let user = codec::user_prefix(user);
+    let weight = |(_, node): &(usize, &T)| {
         let hash = Sha256::new().chain_update(named(node)).chain_update([0]).chain_update(&user).finalize();
         <[u8; 32]>::from(hash)
     };
-    nodes.iter().max_by_key(weight)
+    nodes.iter().enumerate().max_by_key(weight).map(|(place, _)| place)
 }
 
 /// The key and what it holds.

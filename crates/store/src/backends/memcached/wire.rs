@@ -15,7 +15,11 @@ const VALUE: usize = 64 << 20;
 
 /// A connection on which one exchange follows another.
 #[derive(Debug)]
-pub(super) struct Wire(BufStream<TcpStream>);
+pub(super) struct Wire {
+    stream: BufStream<TcpStream>,
+    /// The line that was read last.
+    line: Vec<u8>,
+}
 
 /// What is stored, and the version by which it can be replaced.
 #[derive(Debug)]
@@ -84,12 +88,17 @@ impl Wire {
         let stream = timeout(within, TcpStream::connect(address)).await.map_err(|_| Trouble::Connect)?;
         let stream = stream.map_err(|_| Trouble::Connect)?;
         stream.set_nodelay(true).map_err(|_| Trouble::Lost)?;
-        Ok(Self(BufStream::new(stream)))
+        Ok(Self { stream: BufStream::new(stream), line: Vec::new() })
     }
 
     /// Values of `keys`, asked for in one write.
     async fn get(&mut self, keys: &[String]) -> Result<Vec<Option<Found>>, Trouble> {
-        let asked: String = keys.iter().map(|key| format!("mg {key} v c\r\n")).collect();
+        let mut asked = String::with_capacity(keys.iter().map(|key| key.len() + 10).sum());
+        for key in keys {
+            for part in ["mg ", key, " v c\r\n"] {
+                asked.push_str(part);
+            }
+        }
         self.send(&[asked.as_bytes()]).await?;
         let mut found = Vec::with_capacity(keys.len());
         for _ in keys {
@@ -110,7 +119,7 @@ impl Wire {
         match answer.split(' ').next() {
             Some("HD") => Ok(true),
             Some("NS" | "EX" | "NF") => Ok(false),
-            _ => Err(failure::answered(&answer)),
+            _ => Err(failure::answered(answer)),
         }
     }
     /// Whether there was something to delete.
@@ -120,7 +129,7 @@ impl Wire {
         match answer.split(' ').next() {
             Some("HD") => Ok(true),
             Some("NF") => Ok(false),
-            _ => Err(failure::answered(&answer)),
+            _ => Err(failure::answered(answer)),
         }
     }
     async fn stats(&mut self) -> Result<Stats, Trouble> {
@@ -137,7 +146,7 @@ impl Wire {
                 (Some("STAT"), Some("pid")) => stats.process = number(words.next()),
                 (Some("STAT"), Some("uptime")) => stats.uptime = number(words.next()),
                 (Some("STAT"), _) => {}
-                _ => return Err(failure::answered(&answer)),
+                _ => return Err(failure::answered(answer)),
             }
         }
     }
@@ -152,13 +161,13 @@ impl Wire {
         match words.next() {
             Some("EN") => return Ok(None),
             Some("VA") => {}
-            _ => return Err(failure::answered(&answer)),
+            _ => return Err(failure::answered(answer)),
         }
         let length = words.next().and_then(|word| word.parse().ok()).filter(|length| *length <= VALUE);
         let version = words.find_map(|word| word.strip_prefix('c')?.parse().ok());
         let (Some(length), Some(version)) = (length, version) else { return Err(Trouble::Strange) };
         let mut value = vec![0; length + 2];
-        self.0.read_exact(&mut value).await.map_err(|_| Trouble::Lost)?;
+        self.stream.read_exact(&mut value).await.map_err(|_| Trouble::Lost)?;
         match value.ends_with(b"\r\n") {
             true => value.truncate(length),
             false => return Err(Trouble::Strange),
@@ -167,18 +176,18 @@ impl Wire {
     }
     async fn send(&mut self, parts: &[&[u8]]) -> Result<(), Trouble> {
         for part in parts {
-            self.0.write_all(part).await.map_err(|_| Trouble::Lost)?;
+            self.stream.write_all(part).await.map_err(|_| Trouble::Lost)?;
         }
-        self.0.flush().await.map_err(|_| Trouble::Lost)
+        self.stream.flush().await.map_err(|_| Trouble::Lost)
     }
     /// Without its end.
-    async fn line(&mut self) -> Result<String, Trouble> {
-        let mut line = Vec::new();
-        let mut limited = (&mut self.0).take(LINE);
-        limited.read_until(b'\n', &mut line).await.map_err(|_| Trouble::Lost)?;
-        match line.strip_suffix(b"\r\n") {
-            Some(line) => String::from_utf8(line.to_vec()).map_err(|_| Trouble::Strange),
-            None if line.len() as u64 >= LINE => Err(Trouble::Strange),
+    async fn line(&mut self) -> Result<&str, Trouble> {
+        self.line.clear();
+        let mut limited = (&mut self.stream).take(LINE);
+        limited.read_until(b'\n', &mut self.line).await.map_err(|_| Trouble::Lost)?;
+        match self.line.strip_suffix(b"\r\n") {
+            Some(line) => std::str::from_utf8(line).map_err(|_| Trouble::Strange),
+            None if self.line.len() as u64 >= LINE => Err(Trouble::Strange),
             None => Err(Trouble::Lost),
         }
     }
