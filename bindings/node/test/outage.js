@@ -18,16 +18,20 @@ test('while Redis is paused nobody waits for it, who was seen keeps the variatio
   await storage.flush({ timeoutMs: 60_000 });
 
   const changed = launch(storage, UNEVEN);
-  let [longest, gap, beat, next] = [0, 0, performance.now(), 10_000];
+  let [longest, gap, beat, next, paused] = [0, 0, performance.now(), 10_000, 0];
+  const waits = []; // calls of more than half a deadline: when, after the pause began
   const heart = setInterval(() => ([gap, beat] = [Math.max(gap, performance.now() - beat), performance.now()]), 10);
   const timed = work => {
     const begun = performance.now();
     const answer = work();
-    longest = Math.max(longest, performance.now() - begun);
+    const took = performance.now() - begun;
+    longest = Math.max(longest, took);
+    if (took > 10) waits.push(begun - paused);
     return answer;
   };
   const newcomers = [];
   signal('SIGSTOP');
+  paused = performance.now();
   try {
     const end = Date.now() + PAUSE;
     for (let turn = 0; Date.now() < end; turn += 1) {
@@ -52,7 +56,8 @@ test('while Redis is paused nobody waits for it, who was seen keeps the variatio
   for (const [name, answer] of newcomers) assert.strictEqual(other.get(name, CAMPAIGN).variationName, answer);
   for (const each of [storage, other]) each.close();
   const round = ms => `${Math.round(ms)} ms`;
-  return `longest call ${round(longest)}, longest gap between heartbeats ${round(gap)}, ${newcomers.length} new users`;
+  const waited = `${waits.length} of more than 10 ms, the last begun ${round(waits.at(-1) ?? 0)} after the pause`;
+  return `longest call ${round(longest)}, ${waited}; longest gap between heartbeats ${round(gap)}, ${newcomers.length} new users`;
 });
 
 test('rubbish in the store is told from absence, counted, and harms nobody', { needs: 'redis' }, async () => {
