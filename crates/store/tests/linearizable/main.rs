@@ -26,6 +26,8 @@ mod dice;
 mod list;
 mod model;
 mod planted;
+#[path = "../support/signal.rs"]
+mod signal;
 
 type Test = fn() -> Pin<Box<dyn Future<Output = ()>>>;
 

@@ -14,6 +14,8 @@ mod nodes;
 mod race;
 mod refused;
 mod servers;
+#[path = "../support/signal.rs"]
+mod signal;
 
 use cases::{Case, cases};
 

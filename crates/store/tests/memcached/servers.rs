@@ -1,6 +1,9 @@
 //! Where the nodes are, and nodes that a test starts for itself because it breaks them.
 pub(crate) use crate::environment::{fresh_schema, now, open, rounds, with};
-use crate::network::{Store, eventually};
+use crate::{
+    network::{Store, eventually},
+    signal,
+};
 use stayput::testing::Proxy;
 use std::{fs, net::SocketAddr, path::Path, process::Command};
 use tempfile::TempDir;
@@ -39,7 +42,7 @@ impl Servers {
     }
     /// Signals the node with this number, from 1 on.
     pub(crate) fn signal(&self, node: usize, name: &str) {
-        assert!(Command::new("kill").args(["-s", name, &self.pid(node)]).status().expect("kill").success());
+        signal::send(&self.pid(node), name);
     }
     /// kill -9 to all of them, and gone.
     pub(crate) async fn kill(&self) {

@@ -1,6 +1,9 @@
 //! Where the server is, ways to it that are not a store's, and servers that a test starts for itself because it breaks them.
 pub(crate) use crate::environment::{fresh_schema, now, open, rounds, with};
-use crate::network::{Store, eventually};
+use crate::{
+    network::{Store, eventually},
+    signal,
+};
 use mongodb::{Client, Collection, bson::Document};
 use stayput::testing::Proxy;
 use std::{fs, net::SocketAddr, path::Path, process::Command};
@@ -41,7 +44,7 @@ impl Server {
         url.expect("it was started").to_owned()
     }
     pub(crate) fn signal(&self, name: &str) {
-        assert!(Command::new("kill").args(["-s", name, &self.pid()]).status().expect("kill").success());
+        signal::send(&self.pid(), name);
     }
     /// kill -9, and gone.
     pub(crate) async fn kill(&self) {

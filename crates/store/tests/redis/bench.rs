@@ -1,4 +1,5 @@
 //! The servers that `servers/up` started, and those that a test starts for itself because it breaks them.
+use crate::signal;
 use stayput::{ClaimId, Key, Kind, Name, Offer, ScanStore, Scope, Timestamp};
 use std::{
     future::Future,
@@ -143,7 +144,7 @@ impl Server {
     }
     /// Sends a signal that `kill` knows by this name.
     pub(crate) fn signal(&self, name: &str) {
-        signal(&self.child.id().to_string(), name);
+        signal::send(&self.child.id().to_string(), name);
     }
 }
 
@@ -175,7 +176,7 @@ impl Servers {
     }
     pub(crate) fn signal(&self, server: &str, name: &str) {
         let pid = std::fs::read_to_string(self.folder.path().join(format!("{server}.pid"))).expect("a pid");
-        signal(pid.trim(), name);
+        signal::send(pid.trim(), name);
     }
 }
 
@@ -187,7 +188,4 @@ impl Drop for Servers {
 
 fn script(name: &str) -> String {
     format!("{}/../../servers/{name}", env!("CARGO_MANIFEST_DIR"))
-}
-fn signal(pid: &str, name: &str) {
-    assert!(Command::new("kill").args(["-s", name, pid]).status().expect("kill").success());
 }

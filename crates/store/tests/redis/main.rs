@@ -11,6 +11,8 @@ mod race;
 mod resharding;
 #[path = "../support/rewriting.rs"]
 mod rewriting;
+#[path = "../support/signal.rs"]
+mod signal;
 mod urls;
 mod waiting;
 
