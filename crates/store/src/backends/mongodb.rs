@@ -117,7 +117,10 @@ impl AssignmentStore for Mongodb {
     fn remove<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<()>> {
         self.link.bounded(async move {
             distinct(keys)?;
-            failure::done(self.link.documents().delete_many(document::places(keys)).await).map(drop)
+            match keys.is_empty() {
+                true => Ok(()),
+                false => failure::done(self.link.documents().delete_many(document::places(keys)).await).map(drop),
+            }
         })
     }
     fn flush(&self) -> BoxFuture<'_, Result<()>> {

@@ -260,7 +260,7 @@ impl Postgres {
         let [scope, user, kind, _] = KeyColumns::of(first).parts();
         let campaigns: Vec<&str> = keys.iter().map(Key::campaign).collect();
         let rows = self.pool.rows(&self.statements.get_of_user, vec![&scope, &user, &kind, &campaigns]).await?;
-        placed(&rows, &campaigns, "campaignKey")
+        placed(&rows, &campaigns)
     }
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Assignment>>> {
         let parts: Vec<[&str; 4]> = keys.iter().map(|key| KeyColumns::of(key).parts()).collect();
@@ -279,13 +279,13 @@ impl Postgres {
     }
 }
 
-/// What is held for each of `asked`, which is what the last column of a row says, called `column`.
-fn placed(rows: &[Row], asked: &[&str], column: &str) -> Result<Vec<Option<Assignment>>> {
+/// What is held for each of `asked`, the campaigns that the last column of a row names.
+fn placed(rows: &[Row], asked: &[&str]) -> Result<Vec<Option<Assignment>>> {
     let mut places: Vec<(&str, usize)> = asked.iter().copied().zip(0..).collect();
     places.sort_unstable();
     let mut answers = vec![None; asked.len()];
     for row in rows {
-        let (name, held): (&str, _) = (row::column(row, 1 + row::FIELDS, column)?, live(row)?);
+        let (name, held): (&str, _) = (row::column(row, 1 + row::FIELDS, "campaignKey")?, live(row)?);
         let begin = places.partition_point(|(asked, _)| *asked < name);
         let end = places.partition_point(|(asked, _)| *asked <= name);
         // More than one where a key is asked for twice.
