@@ -4,7 +4,7 @@ mod slow;
 
 use near_cache::Cache;
 use shuttle::future::{block_on, spawn};
-use slow::Slow;
+use slow::{Failing, Slow};
 use stayput::{
     AssignmentStoreExt, ClaimId, Key, Kind, Name, Offer, Scope, Timestamp, User, backends::Memory, testing::ManualClock,
 };
@@ -27,6 +27,7 @@ fn schedules() -> usize {
 struct Scene {
     cache: Cache<Slow>,
     truth: Arc<Memory>,
+    failing: Failing,
     key: Key,
 }
 
@@ -35,7 +36,8 @@ impl Scene {
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_700_000_000_000)));
         let truth = Arc::new(Memory::new(clock.clone()));
         let key = Key::new(&Scope::default(), Kind::Classic, "u", "c").expect("legal");
-        Self { cache: Cache::new(Slow::new(truth.clone()), clock), truth, key }
+        let failing = Failing::default();
+        Self { cache: Cache::new(Slow::new(truth.clone(), failing.clone()), clock), truth, failing, key }
     }
     fn offer(&self, claim: u64) -> Offer {
         Offer::new(self.key.clone(), ClaimId(claim), Timestamp::from_millis(1_700_000_000_000))
@@ -74,6 +76,23 @@ fn whoever_misses_at_once_the_store_is_asked_once() {
                 reader.await.expect("no panic");
             }
             assert_eq!(scene.cache.reads(), 1);
+        });
+    });
+}
+
+#[test]
+fn whoever_reads_after_a_failure_asks_anew() {
+    check(|| {
+        block_on(async {
+            let scene = Scene::new();
+            scene.truth.claim_one(&scene.variation(1, "v")).await.expect("claim");
+            scene.failing.store(1, SeqCst);
+            scene.cache.try_prefetch(&scene.user()).await.expect_err("the store is away");
+            scene.cache.prefetch(&scene.user()).await;
+            scene.cache.forget(&scene.user());
+            scene.failing.store(1, SeqCst);
+            scene.cache.try_read(&scene.key).await.expect_err("the store is away");
+            assert!(scene.cache.read(&scene.key).await.is_some());
         });
     });
 }

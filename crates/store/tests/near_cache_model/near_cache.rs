@@ -64,13 +64,19 @@ impl<S: ScanStore> Cache<S> {
         Self(Arc::new(asking::Asking { inner, keeper: Arc::new(keeper::Keeper::new(options)) }))
     }
     pub(crate) async fn read(&self, key: &Key) -> Option<Assignment> {
-        self.0.look(std::slice::from_ref(key)).await.expect("a read").remove(0).held
+        self.try_read(key).await.expect("a read")
+    }
+    pub(crate) async fn try_read(&self, key: &Key) -> Result<Option<Assignment>> {
+        Ok(self.0.look(std::slice::from_ref(key)).await?.remove(0).held)
     }
     pub(crate) async fn claim(&self, offer: &Offer) -> Result<Claimed> {
         Ok(self.0.claim(std::slice::from_ref(offer)).await?.remove(0))
     }
     pub(crate) async fn prefetch(&self, user: &User) {
-        self.0.prefetch(user).await.expect("a read");
+        self.try_prefetch(user).await.expect("a read");
+    }
+    pub(crate) async fn try_prefetch(&self, user: &User) -> Result<()> {
+        self.0.prefetch(user).await
     }
     pub(crate) fn forget(&self, user: &User) {
         self.0.keeper.forget(user);

@@ -4,17 +4,30 @@ use stayput::{
     Assignment, AssignmentStore, BoxFuture, ClaimId, Claimed, Cursor, Entry, Error, ErrorKind, Key, Offer, Page,
     Result, ScanStore, Scope, User, backends::Memory,
 };
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
 
 /// A claim of this id is applied, and its answer is lost.
 pub(crate) const LOST: u64 = 404;
 
+/// How many of the next reads fail.
+pub(crate) type Failing = Arc<AtomicUsize>;
+
 #[derive(Debug)]
-pub(crate) struct Slow(Arc<Memory>);
+pub(crate) struct Slow(Arc<Memory>, Failing);
 
 impl Slow {
-    pub(crate) fn new(truth: Arc<Memory>) -> Self {
-        Self(truth)
+    pub(crate) fn new(truth: Arc<Memory>, failing: Failing) -> Self {
+        Self(truth, failing)
+    }
+    async fn read<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let answer = travelling(work).await;
+        match self.1.try_update(SeqCst, SeqCst, |left| left.checked_sub(1)) {
+            Ok(_) => Err(Error::new(ErrorKind::Unavailable, "slow", "the store is away")),
+            Err(_) => answer,
+        }
     }
 }
 
@@ -27,7 +40,7 @@ async fn travelling<T>(work: impl Future<Output = T>) -> T {
 
 impl AssignmentStore for Slow {
     fn get<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Assignment>>>> {
-        Box::pin(travelling(self.0.get(keys)))
+        Box::pin(self.read(self.0.get(keys)))
     }
     fn claim<'a>(&'a self, offers: &'a [Offer]) -> BoxFuture<'a, Result<Vec<Claimed>>> {
         Box::pin(async move {
@@ -51,7 +64,7 @@ impl AssignmentStore for Slow {
 
 impl ScanStore for Slow {
     fn user<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<Vec<Entry>>> {
-        Box::pin(travelling(self.0.user(user)))
+        Box::pin(self.read(self.0.user(user)))
     }
     fn erase<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<u64>> {
         Box::pin(travelling(self.0.erase(user)))

@@ -150,11 +150,14 @@ impl<S: AssignmentStore> Asking<S> {
                 }
                 false => Err(unanswered_key()),
             });
-            if let Ok(found) = &found {
-                let users = keys.chunk_by(|one, other| one.user() == other.user());
-                for (ticket, keys) in tickets.into_iter().zip(users) {
-                    ticket.learn(keys.iter().map(|key| (key, found.get(key))));
+            match &found {
+                Ok(found) => {
+                    let users = keys.chunk_by(|one, other| one.user() == other.user());
+                    for (ticket, keys) in tickets.into_iter().zip(users) {
+                        ticket.learn(keys.iter().map(|key| (key, found.get(key))));
+                    }
                 }
+                Err(_) => drop(tickets), // before anybody hears of it: who asks then is to ask anew
             }
             flight.land(found);
         });
@@ -191,8 +194,9 @@ impl<S: ScanStore> Asking<S> {
                     false => Err(of_others()),
                 }
             });
-            if let Ok(found) = &found {
-                tickets.into_iter().for_each(|ticket| ticket.learn_whole(found));
+            match &found {
+                Ok(found) => tickets.into_iter().for_each(|ticket| ticket.learn_whole(found)),
+                Err(_) => drop(tickets), // as above
             }
             flight.land(found);
         });
