@@ -132,6 +132,8 @@ pub(crate) struct SlowDisk {
     pub(crate) waited: Waited,
     pub(crate) life: Arc<Life>,
     pub(crate) dice: Arc<Dice>,
+    /// A planted fault: it tells what waits with the latest first.
+    pub(crate) is_backwards: bool,
 }
 
 impl SlowDisk {
@@ -158,7 +160,11 @@ impl SpoolDisk for SlowDisk {
         })
     }
     fn read(&self, list: List, of: Of<'_>, limit: usize) -> Result<Vec<Row>> {
-        self.disk.read(list, of, limit)
+        let mut rows = self.disk.read(list, of, limit)?;
+        if self.is_backwards && matches!(of, Of::All) {
+            rows.reverse();
+        }
+        Ok(rows)
     }
     fn remove(&self, list: List, numbers: Vec<u64>) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {

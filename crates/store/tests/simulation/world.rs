@@ -37,9 +37,18 @@ pub(crate) struct World {
     pub(crate) machines: Vec<Machine>,
     /// How long an assignment lasts.
     pub(crate) lasts: Option<Duration>,
+    planted: Planted,
     is_late: bool,
     limit: u64,
     processes: AtomicU64,
+}
+
+/// A fault that the schedule must show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Planted {
+    Nothing,
+    /// Spools deliver the latest offer first.
+    LatestFirst,
 }
 
 /// A disk that outlives processes, and what was promised about it.
@@ -96,7 +105,7 @@ struct Running {
 }
 
 /// Runs the schedule of `seed`; tells what was wrong, and what happened if `traced`.
-pub(crate) async fn run(seed: u64, traced: bool) -> (Vec<String>, Vec<String>) {
+pub(crate) async fn run(seed: u64, traced: bool, planted: Planted) -> (Vec<String>, Vec<String>) {
     let dice = Arc::new(Dice::new(seed));
     let clock = Arc::new(Virtual::new());
     let machine = |_| Machine {
@@ -109,6 +118,7 @@ pub(crate) async fn run(seed: u64, traced: bool) -> (Vec<String>, Vec<String>) {
         truth: Arc::new(Truth::new(clock.clone(), traced)),
         machines: (0..1 + dice.below(2)).map(machine).collect(),
         lasts: dice.percent(30).then(|| Duration::from_millis(300 + dice.below(1_500))),
+        planted,
         is_late: dice.percent(25),
         limit: if dice.percent(10) { 900 } else { 1 << 20 },
         processes: AtomicU64::new(0),
@@ -204,7 +214,8 @@ impl World {
             spool: self.machines[machine].has_spool.then(|| {
                 let Machine { disk, waited, .. } = &self.machines[machine];
                 let (disk, waited, dice) = (disk.clone(), waited.clone(), self.dice.clone());
-                let disk = SlowDisk { disk, waited, life: life.clone(), dice };
+                let is_backwards = self.planted == Planted::LatestFirst;
+                let disk = SlowDisk { disk, waited, life: life.clone(), dice, is_backwards };
                 (Arc::new(disk) as _, self.spool_options(machine, life.clone()))
             }),
             near_cache: has_cache.then(|| {
