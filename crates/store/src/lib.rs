@@ -18,6 +18,10 @@ mod full_disk;
 #[cfg(any(feature = "memcached", feature = "mongodb", feature = "postgres"))]
 mod queues;
 mod record;
+#[cfg(any(feature = "memcached", feature = "mongodb"))]
+mod several;
+#[cfg(any(feature = "memcached", feature = "redis"))]
+mod spread;
 mod store;
 #[cfg(any(feature = "breaker", feature = "spool"))]
 mod sync;

@@ -3,7 +3,7 @@ use crate::{
     BATCH, Done, USERS, key, offer,
     rounds::{Options, Side, Target},
 };
-use stayput::{AssignmentStore, AssignmentStoreExt, Entry, Offer, ScanStore};
+use stayput::{AssignmentStore, AssignmentStoreExt, Entry, Kind, Offer, ScanStore, Scope, User};
 use std::sync::Arc;
 
 /// A store, and how many users its claims go round.
@@ -79,9 +79,10 @@ impl Ours {
         Side::new(move |i| {
             let store = store.clone();
             async move {
+                let user = User::new(&Scope::default(), &format!("user-{}", i % 100))?;
                 let key = |at| match mixed {
                     true => key(&format!("user-{}", (i * 7 + at) % USERS), 0),
-                    false => key(&format!("user-{}", i % 100), at),
+                    false => user.key(Kind::Classic, &format!("campaign-{at}")),
                 };
                 let keys: stayput::Result<Vec<_>> = (0..BATCH).map(key).collect();
                 let held = store.get(&keys?).await?;

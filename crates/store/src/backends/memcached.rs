@@ -34,10 +34,10 @@ mod wire;
 
 use crate::{
     Assignment, AssignmentStore, BoxFuture, Claimed, Clock, Cursor, Entry, Error, ErrorKind, Key, Offer, Page, Result,
-    ScanStore, Scope, StoreUrl, SystemClock, Timestamp, User, distinct, queues::Queues,
+    ScanStore, Scope, StoreUrl, SystemClock, Timestamp, User, distinct, queues::Queues, several::several,
 };
 use failure::Trouble;
-use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
+use futures_util::future::try_join_all;
 use node::Node;
 use std::{sync::Arc, time::Duration};
 use tokio::time;
@@ -120,28 +120,32 @@ impl Memcached {
         })
     }
     fn node(&self, user: &User) -> Result<(usize, &Node)> {
-        let place = place::node(&self.nodes, |node| &node.name, user);
+        let place = place::node(self.nodes.iter().map(|node| node.hash), user);
         let node = place.and_then(|place| Some((place, self.nodes.get(place)?)));
         node.ok_or_else(|| Error::invalid("store", "the URL names no node"))
     }
     fn home(&self, key: &Key) -> Result<Home<'_>> {
         Ok(Home { node: self.node(key.user())?.1, name: place::name(&self.prefix, key) })
     }
-    /// What lies under each of `names`, all on `node`.
-    async fn find(&self, node: &Node, mut names: Vec<String>) -> Result<Vec<Option<Found>>> {
-        let mut found = Vec::with_capacity(names.len());
-        while !names.is_empty() {
-            let rest = names.split_off(names.len().min(ASKED));
-            match node.exchange(&Ask::Get(std::mem::replace(&mut names, rest)), true).await? {
-                Answer::Found(more) => found.extend(more),
-                _ => return Err(failure::of(Trouble::Strange, &node.name)),
+    /// What lies under names, each with a space before it, all on `node`.
+    async fn find(&self, node: &Node, names: String) -> Result<Found> {
+        match node.exchange(&Ask::Get(names), true).await? {
+            Answer::Found(found) => Ok(found),
+            _ => Err(failure::of(Trouble::Strange, &node.name)),
+        }
+    }
+    /// What is held and lives at each of some places among `keys`, all on `node`.
+    async fn read(&self, node: &Node, keys: Vec<(usize, &Key)>) -> Result<Vec<(usize, Assignment)>> {
+        let mut read = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(ASKED) {
+            let found = self.find(node, place::names(&self.prefix, keys.iter().map(|(_, key)| *key))).await?;
+            let now = SystemClock.now();
+            for ((place, key), found) in keys.iter().zip(found.iter()) {
+                let held = found.map(|(_, value)| place::held(key, value)).transpose()?;
+                read.extend(held.filter(|held| held.is_live(now)).map(|held| (*place, held)));
             }
         }
-        Ok(found)
-    }
-    async fn find_at(&self, node: &Node, keys: &[Key], places: Vec<usize>) -> Result<(Vec<Option<Found>>, Vec<usize>)> {
-        let asked = places.iter().filter_map(|place| Some(place::name(&self.prefix, keys.get(*place)?))).collect();
-        Ok((self.find(node, asked).await?, places))
+        Ok(read)
     }
     async fn store(&self, Home { node, name }: Home<'_>, value: Vec<u8>, ends: u64, instead: Instead) -> Result<bool> {
         // What names a version may be repeated: if it was stored, the second attempt does not match, and who reads sees.
@@ -164,13 +168,14 @@ impl Memcached {
     /// `None` if a rival was faster.
     async fn attempt(&self, offer: &Offer) -> Result<Option<Claimed>> {
         let (key, home) = (&offer.key, self.home(&offer.key)?);
-        let found = self.find(home.node, vec![home.name.clone()]).await?.pop().flatten();
-        let held = found.as_ref().map(|found| place::held(key, &found.value)).transpose()?;
+        let found = self.find(home.node, format!(" {}", home.name)).await?;
+        let found = found.iter().next().flatten();
+        let held = found.map(|(_, value)| place::held(key, value)).transpose()?;
         let joined = offer.join(held, SystemClock.now());
         let stored = match joined.claimed.held.as_ref().filter(|_| joined.changed) {
             None => true,
             Some(next) => {
-                let instead = found.map_or(Instead::Nothing, |found| Instead::Version(found.version));
+                let instead = found.map_or(Instead::Nothing, |(version, _)| Instead::Version(version));
                 self.store(home, place::value(key, next), ends(next.expires_at), instead).await?
             }
         };
@@ -239,7 +244,7 @@ fn ends(expires_at: Option<Timestamp>) -> u64 {
 impl AssignmentStore for Memcached {
     fn get<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Assignment>>>> {
         self.bounded(async move {
-            let mut by_node: Vec<Vec<usize>> = vec![Vec::new(); self.nodes.len()];
+            let mut by_node: Vec<Vec<(usize, &Key)>> = vec![Vec::new(); self.nodes.len()];
             let mut last: Option<(&User, usize)> = None;
             for (place, key) in keys.iter().enumerate() {
                 let node = match last {
@@ -247,15 +252,14 @@ impl AssignmentStore for Memcached {
                     _ => self.node(key.user())?.0,
                 };
                 last = Some((key.user(), node));
-                by_node.get_mut(node).into_iter().for_each(|places| places.push(place));
+                by_node.get_mut(node).into_iter().for_each(|keys| keys.push((place, key)));
             }
-            let asked = self.nodes.iter().zip(by_node).filter(|(_, places)| !places.is_empty());
-            let asks: Vec<_> = asked.map(|(node, places)| self.find_at(node, keys, places)).collect();
-            let (answers, now) = (try_join_all(asks).await?, SystemClock.now());
+            let asked = self.nodes.iter().zip(by_node).filter(|(_, keys)| !keys.is_empty());
+            let reads: Vec<_> = asked.map(|(node, keys)| self.read(node, keys)).collect();
             let mut held: Vec<Option<Assignment>> = vec![None; keys.len()];
-            for (found, place) in answers.into_iter().flat_map(|(found, places)| found.into_iter().zip(places)) {
-                if let (Some(found), Some(key), Some(held)) = (found, keys.get(place), held.get_mut(place)) {
-                    *held = Some(place::held(key, &found.value)?).filter(|held| held.is_live(now));
+            for (place, read) in try_join_all(reads).await?.into_iter().flatten() {
+                if let Some(held) = held.get_mut(place) {
+                    *held = Some(read);
                 }
             }
             Ok(held)
@@ -265,21 +269,21 @@ impl AssignmentStore for Memcached {
         self.bounded(async move {
             distinct(offers.iter().map(|offer| &offer.key))?;
             let claims: Vec<_> = offers.iter().map(|offer| self.claim_one(offer)).collect();
-            stream::iter(claims).buffered(AT_ONCE).try_collect().await
+            several(claims, AT_ONCE).await
         })
     }
     fn put<'a>(&'a self, entries: &'a [Entry]) -> BoxFuture<'a, Result<()>> {
         self.bounded(async move {
             distinct(entries.iter().map(|entry| &entry.key))?;
             let puts: Vec<_> = entries.iter().map(|entry| self.put_one(entry)).collect();
-            stream::iter(puts).buffer_unordered(AT_ONCE).try_collect().await
+            several(puts, AT_ONCE).await.map(drop)
         })
     }
     fn remove<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<()>> {
         self.bounded(async move {
             distinct(keys)?;
             let removals: Vec<_> = keys.iter().map(|key| self.remove_one(key)).collect();
-            stream::iter(removals).buffer_unordered(AT_ONCE).try_collect().await
+            several(removals, AT_ONCE).await.map(drop)
         })
     }
     fn flush(&self) -> BoxFuture<'_, Result<()>> {

@@ -25,15 +25,22 @@ const VERSION: u8 = 1;
 
 /// The bytes that name `key`.
 pub fn encode_key(key: &Key) -> Vec<u8> {
-    let mut bytes = user_prefix(key.user());
-    bytes.extend_from_slice(&encode_field(key));
+    let user = key.user();
+    let mut bytes = Vec::with_capacity(user.scope().as_str().len() + user.id().len() + key.campaign().len() + 3);
+    key_parts(key).iter().for_each(|part| bytes.extend_from_slice(part));
     bytes
+}
+
+/// Whether `bytes` name `key`.
+#[cfg(feature = "memcached")]
+pub(crate) fn is_key(bytes: &[u8], key: &Key) -> bool {
+    key_parts(key).into_iter().try_fold(bytes, |bytes, part| bytes.strip_prefix(part)).is_some_and(<[u8]>::is_empty)
 }
 
 /// What names `key` among those of its user: `kind campaign`.
 pub fn encode_field(key: &Key) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1 + key.campaign().len());
-    bytes.push(kind_byte(key.kind()));
+    bytes.extend_from_slice(kind_byte(key.kind()));
     bytes.extend_from_slice(key.campaign().as_bytes());
     bytes
 }
@@ -60,7 +67,7 @@ pub fn decode_key(store: &'static str, bytes: &[u8]) -> Result<Key> {
         let mut parts = std::str::from_utf8(bytes).ok()?.splitn(3, '\0');
         let (scope, user, rest) = (parts.next()?, parts.next()?, parts.next()?);
         let (kind, campaign) = rest.split_at_checked(1)?;
-        let kind = [Kind::Classic, Kind::Fme].into_iter().find(|known| kind.as_bytes() == [kind_byte(*known)])?;
+        let kind = [Kind::Classic, Kind::Fme].into_iter().find(|known| kind.as_bytes() == kind_byte(*known))?;
         Key::new(&Scope::new(scope).ok()?, kind, user, campaign).ok()
     };
     parse().ok_or_else(|| Error::new(ErrorKind::Corrupt, store, "a stored key cannot be read"))
@@ -216,10 +223,15 @@ fn next_field<'a>(fields: &mut &'a [u8]) -> Option<(u8, &'a [u8], &'a [u8])> {
     Some((*tag, value, &before[..before.len() - after.len()]))
 }
 
-fn kind_byte(kind: Kind) -> u8 {
+/// What is strung together to name `key`.
+pub(crate) fn key_parts(key: &Key) -> [&[u8]; 6] {
+    let (scope, user, campaign) = (key.scope().as_str(), key.user_id(), key.campaign());
+    [scope.as_bytes(), b"\0", user.as_bytes(), b"\0", kind_byte(key.kind()), campaign.as_bytes()]
+}
+fn kind_byte(kind: Kind) -> &'static [u8; 1] {
     match kind {
-        Kind::Classic => b'c',
-        Kind::Fme => b'f',
+        Kind::Classic => b"c",
+        Kind::Fme => b"f",
     }
 }
 fn name(value: &[u8]) -> Option<Name> {

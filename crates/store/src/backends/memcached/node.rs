@@ -3,7 +3,7 @@ use super::{
     failure::{self, Trouble},
     wire::{Answer, Ask, Wire},
 };
-use crate::Result;
+use crate::{Result, spread};
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -16,13 +16,15 @@ const KEPT: usize = 16;
 pub(super) struct Node {
     /// `host:port`, as the URL names it: this, and nothing that changes, says which users live here.
     pub(super) name: String,
+    /// The same as a number.
+    pub(super) hash: u64,
     connect: Duration,
     idle: Mutex<Vec<Wire>>,
 }
 
 impl Node {
     pub(super) fn new(name: String, connect: Duration) -> Self {
-        Self { name, connect, idle: Mutex::default() }
+        Self { hash: spread::fnv([name.as_bytes()]), name, connect, idle: Mutex::default() }
     }
 
     /// One exchange, on a connection of its own. Whoever gives up in the middle takes the connection along.

@@ -1,31 +1,41 @@
-//! Memcached's meta protocol, as much of it as claims need: get with a version, store if that is still it, delete.
+//! Memcached's protocol, as much of it as claims need: get with a version, store if that is still it, delete.
+//!
+//! All commands but one are of the meta protocol. Values are asked for by the old `gets`: that is one command for many
+//! of them, and a server turns to other connections after twenty commands.
 use super::failure::{self, Trouble};
 use crate::Result;
-use std::time::Duration;
+use std::{mem, time::Duration};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream},
+    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
 
 /// Longer answers than any of ours: what speaks like that is no Memcached.
-const LINE: u64 = 1_024;
+const LINE: usize = 1_024;
+/// How much is read at once at least.
+const READ: usize = 8 << 10;
+/// What is kept for what comes next; a large value takes its room along.
+const KEPT: usize = 64 << 10;
 /// The largest value that is read; servers hold 1 MB unless told otherwise.
 const VALUE: usize = 64 << 20;
 
 /// A connection on which one exchange follows another.
 #[derive(Debug)]
 pub(super) struct Wire {
-    stream: BufStream<TcpStream>,
-    /// The line that was read last.
-    line: Vec<u8>,
+    stream: TcpStream,
+    /// What was read; up to `used` it is of no more use.
+    read: Vec<u8>,
+    used: usize,
 }
 
-/// What is stored, and the version by which it can be replaced.
-#[derive(Debug)]
+/// What is stored under some names, in their order.
+#[derive(Debug, Default)]
 pub(super) struct Found {
-    pub(super) version: u64,
-    pub(super) value: Vec<u8>,
+    /// All values, one behind the other.
+    bytes: Vec<u8>,
+    /// The version of each, and where it ends.
+    places: Vec<Option<(u64, usize)>>,
 }
 
 /// What a value is to replace.
@@ -40,7 +50,8 @@ pub(super) enum Instead {
 /// One question, whole, so that it can be asked again.
 #[derive(Debug)]
 pub(super) enum Ask {
-    Get(Vec<String>),
+    /// Names, a space before each.
+    Get(String),
     Set {
         name: String,
         value: Vec<u8>,
@@ -56,7 +67,7 @@ pub(super) enum Ask {
 /// What comes back, by the kind of question.
 #[derive(Debug)]
 pub(super) enum Answer {
-    Found(Vec<Option<Found>>),
+    Found(Found),
     Done(bool),
     Stats(Stats),
 }
@@ -74,6 +85,17 @@ pub(super) struct Stats {
     pub(super) process: u64,
 }
 
+impl Found {
+    /// The version and the value of each, if there is one.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Option<(u64, &[u8])>> {
+        let mut begin = 0;
+        self.places.iter().map(move |place| {
+            let (version, end) = (*place)?;
+            Some((version, self.bytes.get(mem::replace(&mut begin, end)..end)?))
+        })
+    }
+}
+
 impl Wire {
     pub(super) async fn ask(&mut self, ask: &Ask) -> Result<Answer, Trouble> {
         match ask {
@@ -88,22 +110,20 @@ impl Wire {
         let stream = timeout(within, TcpStream::connect(address)).await.map_err(|_| Trouble::Connect)?;
         let stream = stream.map_err(|_| Trouble::Connect)?;
         stream.set_nodelay(true).map_err(|_| Trouble::Lost)?;
-        Ok(Self { stream: BufStream::new(stream), line: Vec::new() })
+        Ok(Self { stream, read: Vec::new(), used: 0 })
     }
 
-    /// Values of `keys`, asked for in one write.
-    async fn get(&mut self, keys: &[String]) -> Result<Vec<Option<Found>>, Trouble> {
-        let mut asked = String::with_capacity(keys.iter().map(|key| key.len() + 10).sum());
-        for key in keys {
-            for part in ["mg ", key, " v c\r\n"] {
-                asked.push_str(part);
-            }
+    /// What lies under each of `names`.
+    async fn get(&mut self, names: &str) -> Result<Found, Trouble> {
+        self.send(&[b"gets", names.as_bytes(), b"\r\n"].concat()).await?;
+        let (mut found, mut names) = (Found::default(), names.split(' ').skip(1));
+        // They come in the order in which they were asked for, those that are missing left out.
+        while let Some((missing, length, version)) = self.value(&mut names).await? {
+            found.places.extend((0..missing).map(|_| None));
+            self.bytes(length, &mut found.bytes).await?;
+            found.places.push(Some((version, found.bytes.len())));
         }
-        self.send(&[asked.as_bytes()]).await?;
-        let mut found = Vec::with_capacity(keys.len());
-        for _ in keys {
-            found.push(self.value().await?);
-        }
+        found.places.extend(names.map(|_| None));
         Ok(found)
     }
     /// Whether `value` was stored; not, if there is something else than it was to replace.
@@ -114,7 +134,7 @@ impl Wire {
             Instead::Anything => String::new(),
         };
         let command = format!("ms {key} {} T{ends}{condition}\r\n", value.len());
-        self.send(&[command.as_bytes(), value, b"\r\n"]).await?;
+        self.send(&[command.as_bytes(), value, b"\r\n"].concat()).await?;
         let answer = self.line().await?;
         match answer.split(' ').next() {
             Some("HD") => Ok(true),
@@ -124,7 +144,7 @@ impl Wire {
     }
     /// Whether there was something to delete.
     async fn delete(&mut self, key: &str) -> Result<bool, Trouble> {
-        self.send(&[format!("md {key}\r\n").as_bytes()]).await?;
+        self.send(format!("md {key}\r\n").as_bytes()).await?;
         let answer = self.line().await?;
         match answer.split(' ').next() {
             Some("HD") => Ok(true),
@@ -133,7 +153,7 @@ impl Wire {
         }
     }
     async fn stats(&mut self) -> Result<Stats, Trouble> {
-        self.send(&[b"stats\r\n"]).await?;
+        self.send(b"stats\r\n").await?;
         let mut stats = Stats::default();
         loop {
             let answer = self.line().await?;
@@ -151,44 +171,76 @@ impl Wire {
         }
     }
     async fn speaks_meta(&mut self) -> Result<bool, Trouble> {
-        self.send(&[b"mn\r\n"]).await?;
+        self.send(b"mn\r\n").await?;
         Ok(self.line().await? == "MN")
     }
 
-    async fn value(&mut self) -> Result<Option<Found>, Trouble> {
+    /// How many of `names` the next value leaves out, how long it is, and its version; `None` if no other comes.
+    async fn value<'a>(
+        &mut self,
+        names: &mut impl Iterator<Item = &'a str>,
+    ) -> Result<Option<(usize, usize, u64)>, Trouble> {
         let answer = self.line().await?;
         let mut words = answer.split(' ');
         match words.next() {
-            Some("EN") => return Ok(None),
-            Some("VA") => {}
+            Some("VALUE") => {}
+            Some("END") => return Ok(None),
             _ => return Err(failure::answered(answer)),
         }
-        let length = words.next().and_then(|word| word.parse().ok()).filter(|length| *length <= VALUE);
-        let version = words.find_map(|word| word.strip_prefix('c')?.parse().ok());
-        let (Some(length), Some(version)) = (length, version) else { return Err(Trouble::Strange) };
-        let mut value = vec![0; length + 2];
-        self.stream.read_exact(&mut value).await.map_err(|_| Trouble::Lost)?;
-        match value.ends_with(b"\r\n") {
-            true => value.truncate(length),
-            false => return Err(Trouble::Strange),
+        let missing = words.next().and_then(|found| names.position(|name| name == found));
+        let length = words.nth(1).and_then(|word| word.parse().ok()).filter(|length| *length <= VALUE);
+        let version = words.next().and_then(|word| word.parse().ok());
+        match (missing, length, version) {
+            (Some(missing), Some(length), Some(version)) => Ok(Some((missing, length, version))),
+            _ => Err(Trouble::Strange),
         }
-        Ok(Some(Found { version, value }))
     }
-    async fn send(&mut self, parts: &[&[u8]]) -> Result<(), Trouble> {
-        for part in parts {
-            self.stream.write_all(part).await.map_err(|_| Trouble::Lost)?;
+    /// Adds a value `to` others.
+    async fn bytes(&mut self, length: usize, to: &mut Vec<u8>) -> Result<(), Trouble> {
+        loop {
+            let unused = self.read.get(self.used..).unwrap_or_default();
+            match unused.split_at_checked(length) {
+                Some((value, [b'\r', b'\n', ..])) => {
+                    to.extend_from_slice(value);
+                    self.used += length + 2;
+                    return Ok(());
+                }
+                Some((_, [_, _, ..])) => return Err(Trouble::Strange),
+                _ => self.more().await?,
+            }
         }
-        self.stream.flush().await.map_err(|_| Trouble::Lost)
     }
     /// Without its end.
     async fn line(&mut self) -> Result<&str, Trouble> {
-        self.line.clear();
-        let mut limited = (&mut self.stream).take(LINE);
-        limited.read_until(b'\n', &mut self.line).await.map_err(|_| Trouble::Lost)?;
-        match self.line.strip_suffix(b"\r\n") {
-            Some(line) => std::str::from_utf8(line).map_err(|_| Trouble::Strange),
-            None if self.line.len() as u64 >= LINE => Err(Trouble::Strange),
-            None => Err(Trouble::Lost),
+        let mut looked_at = 0;
+        let length = loop {
+            let new = self.read.get(self.used + looked_at..).unwrap_or_default();
+            let end = new.iter().position(|byte| *byte == b'\n');
+            looked_at += end.map_or(new.len(), |end| end + 1);
+            match end {
+                _ if looked_at > LINE => return Err(Trouble::Strange),
+                Some(_) => break looked_at,
+                None => self.more().await?,
+            }
+        };
+        let begin = self.used;
+        self.used += length;
+        let line = self.read.get(begin..self.used).and_then(|line| line.strip_suffix(b"\r\n"));
+        line.and_then(|line| std::str::from_utf8(line).ok()).ok_or(Trouble::Strange)
+    }
+    async fn send(&mut self, asked: &[u8]) -> Result<(), Trouble> {
+        self.stream.write_all(asked).await.map_err(|_| Trouble::Lost)
+    }
+    /// Waits for more of the answer.
+    async fn more(&mut self) -> Result<(), Trouble> {
+        self.read.drain(..mem::take(&mut self.used));
+        if self.read.is_empty() {
+            self.read.shrink_to(KEPT);
+        }
+        self.read.reserve(READ);
+        match self.stream.read_buf(&mut self.read).await {
+            Ok(0) | Err(_) => Err(Trouble::Lost),
+            Ok(_) => Ok(()),
         }
     }
 }

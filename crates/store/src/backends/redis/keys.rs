@@ -7,7 +7,7 @@
 //!
 //! `BBB` is the user's bucket in three hexadecimal digits: FNV-1a with 64 bits over scope `00` user `00`, its halves
 //! combined by exclusive or, the lowest 12 bits of that. It never changes: `buckets_never_move` holds it.
-use crate::{Key, Kind, Result, Scope, User, codec};
+use crate::{Key, Kind, Result, Scope, User, codec, spread};
 use redis::cluster_routing::{Route, SlotAddr};
 
 /// How many buckets there are.
@@ -26,10 +26,7 @@ pub(super) struct Keys {
 impl Bucket {
     /// Where `user` lives.
     pub(super) fn of(user: &User) -> Self {
-        let bytes = [user.scope().as_str().as_bytes(), b"\0", user.id().as_bytes(), b"\0"];
-        let hash = bytes.into_iter().flatten().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+        let hash = spread::of_user(user);
         Self(((hash ^ (hash >> 32)) & u64::from(BUCKETS - 1)) as u16)
     }
     /// The way to the node of a cluster that decides about it.
