@@ -36,19 +36,20 @@ mod address;
 mod claim;
 mod document;
 mod failure;
+mod found;
 mod json;
 mod link;
 mod schema;
 
 use crate::{
     Assignment, AssignmentStore, BoxFuture, Claimed, Clock, Cursor, Entry, Error, ErrorKind, Key, Offer, Page, Result,
-    ScanStore, Scope, StoreUrl, SystemClock, Unreadable, User, distinct, queues::Queues,
+    ScanStore, Scope, StoreUrl, SystemClock, Unreadable, User, distinct, queues::Queues, several::several,
 };
 use address::Settings;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use found::Found;
 use link::{Documents, Link};
 use mongodb::{
-    bson::{Document, doc},
+    bson::{RawDocumentBuf, doc},
     options::{ReadPreference, SelectionCriteria},
 };
 
@@ -81,8 +82,8 @@ impl Mongodb {
     async fn found(&self, keys: &[Key]) -> Result<Vec<Option<Assignment>>> {
         let asked: Vec<&Key> = keys.iter().collect();
         let found = claim::find(&self.link.documents(), &asked).await?;
-        let read = |key| found.get(&document::id(key)).map(document::assignment).transpose();
-        keys.iter().map(read).collect()
+        let read = |found: Option<_>, key| found.map(|found: RawDocumentBuf| Found::under(key, &found)?.assignment());
+        found.into_iter().zip(keys).map(|(found, key)| read(found, key).transpose()).collect()
     }
 }
 
@@ -111,7 +112,7 @@ impl AssignmentStore for Mongodb {
             distinct(entries.iter().map(|entry| &entry.key))?;
             let documents = self.link.documents();
             let puts: Vec<_> = entries.iter().map(|entry| put(&documents, entry)).collect();
-            stream::iter(puts).buffer_unordered(AT_ONCE).try_collect().await
+            several(puts, AT_ONCE).await.map(drop)
         })
     }
     fn remove<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<()>> {
@@ -119,7 +120,10 @@ impl AssignmentStore for Mongodb {
             distinct(keys)?;
             match keys.is_empty() {
                 true => Ok(()),
-                false => failure::done(self.link.documents().delete_many(document::places(keys)).await).map(drop),
+                false => {
+                    let places = document::places(keys.iter().map(document::id).collect());
+                    failure::done(self.link.documents().delete_many(places).await).map(drop)
+                }
             }
         })
     }
@@ -133,9 +137,8 @@ impl ScanStore for Mongodb {
     fn user<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<Vec<Entry>>> {
         self.link.bounded(async move {
             let found = failure::done(self.link.documents().find(document::of_user(user)).await)?;
-            let found: Vec<Document> = failure::done(found.try_collect().await)?;
-            let now = SystemClock.now();
-            let entries = found.iter().map(|found| document::entry(found, Some(user)));
+            let (found, now) = (claim::all(found).await?, SystemClock.now());
+            let entries = found.iter().map(|found| Found::of(found)?.entry(Some(user)));
             let mut entries: Vec<Entry> = entries.collect::<Result<_>>()?;
             entries.retain(|entry| entry.assignment.is_live(now));
             entries.sort_by(|one, other| one.key.cmp(&other.key)); // in bytes, whatever orders the server's strings
@@ -159,16 +162,15 @@ impl ScanStore for Mongodb {
             let documents = self.link.documents();
             let found = documents.find(filter).sort(doc! { "_id": 1 }).limit(limit as i64 + 1);
             let found = found.batch_size(limit as u32 + 2).selection_criteria(self.scans.clone());
-            let found = failure::done(found.await)?;
-            page(failure::done(found.try_collect().await)?, limit)
+            page(&claim::all(failure::done(found.await)?).await?, limit)
         })
     }
 }
 
 async fn put(documents: &Documents, Entry { key, assignment }: &Entry) -> Result<()> {
-    let next = document::of(key, assignment);
+    let (id, next) = (document::id(key), document::of(key, assignment)?);
     loop {
-        match documents.replace_one(document::place(key), &next).upsert(true).await {
+        match documents.replace_one(document::place(&id), &next).upsert(true).await {
             Ok(_) => return Ok(()),
             // Somebody created it between the server's look and its insert: now there is one to replace.
             Err(error) if failure::is_duplicate(&error) => {}
@@ -178,17 +180,19 @@ async fn put(documents: &Documents, Entry { key, assignment }: &Entry) -> Result
 }
 
 /// At most `limit` of `found`; one more says that there are more.
-fn page(found: Vec<Document>, limit: usize) -> Result<Page> {
+fn page(documents: &[RawDocumentBuf], limit: usize) -> Result<Page> {
     let (mut page, now) = (Page::default(), SystemClock.now());
-    for found in found.iter().take(limit) {
-        match document::entry(found, None) {
+    for document in documents.iter().take(limit) {
+        let found = Found::of(document)?;
+        match found.entry(None) {
             Ok(entry) => page.entries.extend(Some(entry).filter(|entry| entry.assignment.is_live(now))),
             Err(error) => {
-                page.unreadable.push(Unreadable { key: document::key(found).ok(), why: error.message().into() });
+                page.unreadable.push(Unreadable { key: found.key().ok(), why: error.message().into() });
             }
         }
     }
-    page.next = found.get(limit - 1).filter(|_| found.len() > limit).map(document::cursor);
+    let last = documents.get(limit - 1).filter(|_| documents.len() > limit);
+    page.next = last.map(|last| Found::of(last).map(|last| last.cursor())).transpose()?;
     Ok(page)
 }
 

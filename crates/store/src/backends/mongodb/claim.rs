@@ -1,8 +1,7 @@
 //! Claims: create what is missing, change exactly what was read, and start over where a rival was faster.
-use super::{AT_ONCE, document, failure, link::Documents};
-use crate::{Claimed, Clock, Key, Offer, Result, SystemClock, queues::Queues};
-use futures_util::{StreamExt, TryStreamExt, stream};
-use mongodb::bson::Document;
+use super::{AT_ONCE, document, failure, found::Found, link::Documents};
+use crate::{Claimed, Clock, Key, Offer, Result, SystemClock, queues::Queues, several::several};
+use mongodb::{Cursor, bson::RawDocumentBuf};
 use std::collections::HashMap;
 
 /// An offer that has no answer yet, and where that belongs.
@@ -16,8 +15,8 @@ struct Ask<'a> {
 struct Write<'a> {
     ask: Ask<'a>,
     claimed: Claimed,
-    read: Option<Document>,
-    next: Document,
+    read: Option<RawDocumentBuf>,
+    next: RawDocumentBuf,
 }
 
 /// Joins each of `offers` with what is held; the caller has seen to it that their keys differ.
@@ -33,26 +32,40 @@ pub(super) async fn claim(documents: &Documents, queues: &Queues, offers: &[Offe
     Ok(answers.into_iter().map(|(_, claimed)| claimed).collect())
 }
 
-/// What lies under each of `keys`, by its name.
-pub(super) async fn find(documents: &Documents, keys: &[&Key]) -> Result<HashMap<String, Document>> {
-    let found: Vec<Document> = match keys {
-        [] => Vec::new(),
-        [key] => failure::done(documents.find_one(document::place(key)).await)?.into_iter().collect(),
+/// What lies under each of `keys`.
+pub(super) async fn find(documents: &Documents, keys: &[&Key]) -> Result<Vec<Option<RawDocumentBuf>>> {
+    match keys {
+        [] => Ok(Vec::new()),
+        [key] => {
+            let id = document::id(key);
+            let found = failure::done(documents.find_one(document::place(&id)).await)?;
+            match found.as_ref().is_none_or(|found| found.get_str("_id").is_ok_and(|name| name == id)) {
+                true => Ok(vec![found]),
+                false => Err(failure::collation()),
+            }
+        }
         keys => {
-            let found = documents.find(document::places(keys.iter().copied()));
+            let ids: Vec<String> = keys.iter().map(|key| document::id(key)).collect();
+            let found = documents.find(document::places(ids.clone()));
             // All of it in one answer: by itself the first would have 101.
             let found = failure::done(found.batch_size(u32::try_from(keys.len() + 1).unwrap_or(u32::MAX)).await)?;
-            failure::done(found.try_collect().await)?
+            let mut under: HashMap<&str, Option<RawDocumentBuf>> = ids.iter().map(|id| (id.as_str(), None)).collect();
+            for found in all(found).await? {
+                let place = under.get_mut(found.get_str("_id").unwrap_or_default()).ok_or_else(failure::collation)?;
+                *place = Some(found);
+            }
+            Ok(ids.iter().map(|id| under.get(id.as_str()).cloned().flatten()).collect())
         }
-    };
-    let asked: HashMap<String, &Key> = keys.iter().map(|key| (document::id(key), *key)).collect();
-    let mut under = HashMap::with_capacity(found.len());
-    for found in found {
-        let (id, key) = asked.get_key_value(found.get_str("_id").unwrap_or_default()).ok_or_else(failure::collation)?;
-        document::agree(&found, key)?;
-        under.insert(id.clone(), found);
     }
-    Ok(under)
+}
+
+/// All that was found.
+pub(super) async fn all(mut found: Cursor<RawDocumentBuf>) -> Result<Vec<RawDocumentBuf>> {
+    let mut all = Vec::new();
+    while failure::done(found.advance().await)? {
+        all.push(found.current().to_owned());
+    }
+    Ok(all)
 }
 
 /// Adds the answers that there are; gives back the asks that lost a race.
@@ -62,16 +75,15 @@ async fn attempt<'a>(
     answers: &mut Vec<(usize, Claimed)>,
 ) -> Result<Vec<Ask<'a>>> {
     let keys: Vec<&Key> = asks.iter().map(|ask| &ask.offer.key).collect();
-    let (mut found, now) = (find(documents, &keys).await?, SystemClock.now());
+    let (found, now) = (find(documents, &keys).await?, SystemClock.now());
     let (mut creations, mut replacements) = (Vec::new(), Vec::new());
-    for ask in asks {
+    for (ask, read) in asks.iter().zip(found) {
         let key = &ask.offer.key;
-        let read = found.remove(&document::id(key));
-        let joined = ask.offer.join(read.as_ref().map(document::assignment).transpose()?, now);
+        let joined = ask.offer.join(read.as_ref().map(|read| Found::under(key, read)?.assignment()).transpose()?, now);
         match joined.claimed.held.as_ref().filter(|_| joined.changed) {
             None => answers.push((ask.place, joined.claimed)),
             Some(held) => {
-                let next = document::of(key, held);
+                let next = document::of(key, held)?;
                 let write = Write { ask: *ask, claimed: joined.claimed, read, next };
                 if write.read.is_none() { creations.push(write) } else { replacements.push(write) }
             }
@@ -79,7 +91,7 @@ async fn attempt<'a>(
     }
     let created = create(documents, &creations).await?;
     let replaced: Vec<_> = replacements.iter().map(|write| replace(documents, write)).collect();
-    let replaced: Vec<bool> = stream::iter(replaced).buffered(AT_ONCE).try_collect().await?;
+    let replaced = several(replaced, AT_ONCE).await?;
     let mut lost = Vec::new();
     for (write, won) in creations.into_iter().zip(created).chain(replacements.into_iter().zip(replaced)) {
         if won { answers.push((write.ask.place, write.claimed)) } else { lost.push(write.ask) }
@@ -111,7 +123,8 @@ async fn create(documents: &Documents, writes: &[Write<'_>]) -> Result<Vec<bool>
 /// Whether the document was still as it was read: whatever changed it since, a hand with the shell too, this does not
 /// match. Fields that are not ours are left alone.
 async fn replace(documents: &Documents, write: &Write<'_>) -> Result<bool> {
-    let (read, next) = (write.read.clone().unwrap_or_default(), &write.next);
-    let (filter, update) = (document::unchanged(&read), document::change(&read, next));
+    let Some(read) = &write.read else { return Ok(false) };
+    let (read, next) = (Found::of(read)?, Found::of(&write.next)?);
+    let (filter, update) = (document::unchanged(&read)?, document::change(&read, &next)?);
     failure::done(documents.update_one(filter, update).await).map(|updated| updated.matched_count == 1)
 }

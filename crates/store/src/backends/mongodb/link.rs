@@ -1,7 +1,7 @@
 //! The way to the servers, made anew when it fell silent, and one deadline for each operation.
 use super::{NAME, failure};
 use crate::{BoxFuture, Error, ErrorKind, Result};
-use mongodb::{Client, Collection, bson::Document, options::ClientOptions};
+use mongodb::{Client, Collection, bson::RawDocumentBuf, options::ClientOptions};
 use std::{
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -9,7 +9,7 @@ use std::{
 };
 use tokio::time::{Instant, timeout};
 
-pub(super) type Documents = Collection<Document>;
+pub(super) type Documents = Collection<RawDocumentBuf>;
 
 /// A client of the library, which pools connections and watches the servers.
 pub(super) struct Link {
