@@ -81,8 +81,10 @@ pub(super) async fn rule_retention_is_renewed_past_half(s: Scene) {
 }
 
 pub(super) async fn rule_retention_is_renewed_whoever_claims(s: Scene) {
-    let offers = ["goals", "loser", "winner"].map(|user| match user {
+    let imported = Some(Imported { changed_at: hours_ago(50), expires_at: None });
+    let offers = ["goals", "imported", "loser", "winner"].map(|user| match user {
         "goals" => s.goals(user, &[]),
+        "imported" => Offer { imported, ..s.offer(user, "x", &["h"]) },
         "loser" => s.offer(user, "x", &[]),
         _ => s.offer(user, "x", &[]).replacing(super::scene::name("v"), None),
     });
@@ -92,8 +94,10 @@ pub(super) async fn rule_retention_is_renewed_whoever_claims(s: Scene) {
         let claimed = claim(&s.other, &Offer { lasts: Some(lasting(100)), ..offer.clone() }).await;
         let now_held = left(&claimed);
         let user = offer.key.user_id();
-        assert_eq!((now_held.revision, goals_of(now_held)), (2, vec!["g"]), "{user}");
+        let goals = if user == "imported" { vec!["g", "h"] } else { vec!["g"] };
+        assert_eq!((now_held.revision, goals_of(now_held)), (2, goals), "{user}");
         assert_eq!(now_held.expires_at, Some(now_held.changed_at.plus(lasting(100))), "{user}");
+        assert_eq!(held(&s.one, &offer.key).await, claimed.held, "{user}: what was answered is held");
     }
 }
 

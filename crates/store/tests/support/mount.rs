@@ -2,8 +2,15 @@
 use libtest_mimic::Trial;
 use std::{
     ffi::CString,
+    io,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
+use tokio::time::Instant;
+
+/// Long enough for any machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A file system of a few pages, mounted as long as this is there.
 pub(crate) struct Mount(PathBuf, #[expect(dead_code, reason = "removed last")] tempfile::TempDir);
@@ -18,9 +25,19 @@ impl Mount {
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
+    /// Until a child that another test is just starting has let go of the files that it was born with, this one's too,
+    /// the kernel says that the disk is busy.
     #[allow(dead_code, reason = "not every target wants it")]
     pub(crate) fn make_read_only(&self) -> bool {
-        self.mount(libc::MS_REMOUNT | libc::MS_RDONLY, "")
+        let end = Instant::now() + PATIENCE;
+        while !self.mount(libc::MS_REMOUNT | libc::MS_RDONLY, "") {
+            let is_busy = io::Error::last_os_error().kind() == io::ErrorKind::ResourceBusy;
+            if !is_busy || Instant::now() > end {
+                return false;
+            }
+            thread::yield_now();
+        }
+        true
     }
     fn mount(&self, flags: libc::c_ulong, options: &str) -> bool {
         let (tmpfs, options) = (c"tmpfs", CString::new(options).unwrap());

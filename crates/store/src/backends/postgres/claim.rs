@@ -94,13 +94,15 @@ async fn look(pool: &Pool, statements: &Statements, asks: &[Ask<'_>]) -> Result<
 }
 
 /// Whether all that `offer` can change of what is held, but for renewing it, is its goals. Never of FME: the statement
-/// does not say whom a decision replaces unasked.
+/// does not say whom a decision replaces unasked. Nor where an import could renew: its times are those of what it
+/// creates, and do not tell the statement how long it lasts.
 fn brings_goals_only(offer: &Offer) -> bool {
     let is_classic = offer.key.kind() == Kind::Classic;
     is_classic
         && !offer.goals.is_empty()
         && offer.over.is_none()
         && (offer.meta_data.is_none() || offer.variation.is_none())
+        && (offer.imported.is_none() || offer.lasts.is_none())
 }
 
 fn seen(offer: &Offer, row: &Row) -> Result<Look> {
