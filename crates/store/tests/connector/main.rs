@@ -5,6 +5,7 @@ mod fme;
 #[cfg(unix)]
 mod forks;
 mod limits;
+mod retention;
 mod rule;
 mod scene;
 #[cfg(unix)]
