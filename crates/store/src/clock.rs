@@ -49,6 +49,11 @@ impl From<Timestamp> for u64 {
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The present moment.
     fn now(&self) -> Timestamp;
+    /// The present moment or one a little earlier, for whoever asks all the time and looks at [`Clock::now`] where a
+    /// little might decide.
+    fn recent(&self) -> Timestamp {
+        self.now()
+    }
 }
 
 /// The operating system's wall clock.
@@ -61,26 +66,12 @@ impl Clock for SystemClock {
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Timestamp::default().plus(since_1970)
     }
-}
-
-/// The same as of the system's last tick, so up to 10 ms behind, for whoever asks every time; where the system keeps
-/// no such clock, exactly the same.
-///
-/// It is read in a quarter of the time: asking the processor what has passed since the tick is what takes longest.
-#[cfg(feature = "near-cache")]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TickingClock;
-
-#[cfg(feature = "near-cache")]
-impl Clock for TickingClock {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn now(&self) -> Timestamp {
+    /// The system's last tick, up to 10 ms ago: read in a quarter of the time, because nobody asks the processor what has
+    /// passed since.
+    #[cfg(all(feature = "near-cache", any(target_os = "linux", target_os = "android")))]
+    fn recent(&self) -> Timestamp {
         let since_1970 = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
         let (seconds, nanoseconds) = (u64::try_from(since_1970.tv_sec), u64::try_from(since_1970.tv_nsec));
         Timestamp::from_millis(seconds.unwrap_or(0).saturating_mul(1_000) + nanoseconds.unwrap_or(0) / 1_000_000)
-    }
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    fn now(&self) -> Timestamp {
-        SystemClock.now()
     }
 }

@@ -43,8 +43,6 @@ pub mod uss;
 
 #[cfg(feature = "changes")]
 pub use changes::{Change, Changes, Feed};
-#[cfg(feature = "near-cache")]
-pub use clock::TickingClock;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use error::{Error, ErrorKind, Result};
 #[cfg(all(feature = "changes", feature = "open"))]

@@ -10,7 +10,7 @@
 //! `max_stale` ago.
 use crate::{
     Assignment, AssignmentStore, BoxFuture, Change, Changes, Claimed, Clock, Cursor, Entry, Error, ErrorKind, Key,
-    Kind, Offer, Outcome, Page, Result, ScanStore, Scope, TickingClock, Timestamp, User, distinct,
+    Kind, Offer, Outcome, Page, Result, ScanStore, Scope, SystemClock, Timestamp, User, distinct,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -76,7 +76,7 @@ impl Default for NearCacheOptions {
             max_age: Duration::from_secs(5),
             max_stale: Duration::from_secs(300),
             absent_for: Duration::ZERO,
-            clock: Arc::new(TickingClock),
+            clock: Arc::new(SystemClock),
         }
     }
 }
@@ -99,8 +99,10 @@ impl NearCacheOptions {
     pub fn absent_for(self, absent_for: Duration) -> Self {
         Self { absent_for, ..self }
     }
-    /// Tells time by `clock` instead of the system's last tick ([`TickingClock`]). It judges what expires too, so it should
-    /// agree with the store's.
+    /// Tells time by `clock` instead of the system's. It judges what expires too, so it should agree with the store's.
+    ///
+    /// [`Clock::recent`] is enough for what has a tenth of a second left; what has less is judged by [`Clock::now`], so
+    /// that nothing expired or too old is told because a clock was read in a cheap way.
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
     }
@@ -116,6 +118,7 @@ impl<S> NearCache<S> {
         &self.0.inner
     }
     /// What is known of `key`. Never waits.
+    #[inline]
     pub fn peek(&self, key: &Key) -> Peek {
         let keeper = &self.0.keeper;
         let peek = keeper.peek(key);

@@ -127,6 +127,10 @@ impl Key {
     pub fn campaign(&self) -> &str {
         &self.campaign
     }
+    /// The same, for whoever keeps it: one text in memory is compared by where it is.
+    pub fn shared_campaign(&self) -> &Arc<str> {
+        &self.campaign
+    }
 }
 
 // User ids identify people, so what is printed by accident does not show them.

@@ -1,7 +1,7 @@
 //! How long and how much is kept.
 use super::scene::{Advanced, HOUR, Scene, dynamic, key, name, offer, user};
 use stayput::{
-    AssignmentStore, AssignmentStoreExt, Clock, Offer,
+    AssignmentStore, AssignmentStoreExt, Clock, Offer, Timestamp,
     layers::{NearCache, NearCacheOptions, Peek},
 };
 use std::{sync::Arc, time::Duration};
@@ -35,6 +35,41 @@ async fn what_expires_is_not_told_afterwards() {
     assert_eq!(scene.known(), Some("v".into()));
     scene.clock.advance(HOUR);
     assert_eq!((scene.known(), scene.read().await.expect("a read")), (None, None));
+}
+
+/// What is cheap to read is as late as the cache says that it may be.
+#[derive(Debug)]
+struct Lagging(Arc<dyn Clock>);
+
+impl Clock for Lagging {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+    fn recent(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.now().as_millis() - 99)
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_read_in_a_cheap_way_makes_nothing_last_longer() {
+    let scene = Scene::lasting();
+    let lagging = Arc::new(Lagging(scene.clock.clone()));
+    let kept = |max_age| {
+        NearCache::new(scene.faulty.clone(), NearCacheOptions::default().max_age(max_age).clock(lagging.clone()))
+    };
+    let known = |cache: &NearCache<_>| matches!(cache.peek(&key("u")), Peek::Held(_));
+    let (lasting, aging) = (kept(100 * HOUR), kept(Duration::from_millis(150)));
+    let offer = Offer { lasts: Some(HOUR), ..offer("u", "v", scene.clock.advanced()) };
+    lasting.claim_one(&offer).await.expect("claim");
+    aging.get_one(&key("u")).await.expect("a read");
+    scene.clock.advance(Duration::from_millis(50));
+    assert!(known(&aging), "asked for 149 ms ago, by a clock that was 99 ms late");
+    scene.clock.advance(Duration::from_millis(1));
+    assert!(!known(&aging), "it may be too old");
+    scene.clock.advance(HOUR - Duration::from_millis(52));
+    assert!(known(&lasting), "it has a millisecond left");
+    scene.clock.advance(Duration::from_millis(1));
+    assert!(!known(&lasting), "it has expired");
 }
 
 #[tokio::test]

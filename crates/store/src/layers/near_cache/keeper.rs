@@ -7,14 +7,19 @@ use super::{
     stats::Counters,
     sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError},
 };
-use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter, sync::Cache};
+use quick_cache::{DefaultHashBuilder, Equivalent, Lifecycle, Weighter, sync::Cache};
 use std::{
     collections::{HashMap, hash_map},
+    hash::{Hash, Hasher},
+    ptr,
     sync::Arc,
 };
 
 /// What assignments take on average, for the size of the table to begin with.
 const TYPICAL: u64 = 1024;
+
+/// How late, in milliseconds, `Clock::recent` may be and change nothing: a system's tick ten times over.
+const LATE: u64 = 100;
 
 /// Readers look at the table and nothing else. Whoever changes an entry holds the stripe of its user, so that what
 /// is known and what happened meanwhile change together.
@@ -24,8 +29,10 @@ pub(super) struct Keeper {
     stripes: Box<[Mutex<HashMap<User, Flights>>]>,
     /// What was read in an earlier era is not fresh.
     era: AtomicU64,
-    /// In milliseconds, of which a fraction counts as one: what is younger is fresh.
+    /// What is younger is fresh.
     max_age: u64,
+    /// And what is younger than this tells what is absent.
+    absent_for: u64,
     options: NearCacheOptions,
     pub(super) counters: Arc<Counters>,
 }
@@ -74,24 +81,23 @@ impl Keeper {
         let evictions = Evictions(counters.clone());
         let table = Cache::with(items, options.bytes, Weight, DefaultHashBuilder::default(), evictions);
         let stripes = (0..table.num_shards()).map(|_| Mutex::default()).collect();
-        let max_age = u64::try_from(options.max_age.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
-        // Whatever wraps around is further away than this.
-        let max_age = max_age.min(u64::MAX / 2);
-        Self { table, stripes, era: AtomicU64::new(1), max_age, options, counters }
+        let (max_age, absent_for) = (millis(options.max_age), millis(options.absent_for));
+        Self { table, stripes, era: AtomicU64::new(1), max_age, absent_for, options, counters }
     }
     pub(super) fn stats(&self) -> NearCacheStats {
         self.counters.seen(self.table.len() as u64, self.table.weight())
     }
 
     /// What may be answered without asking anybody.
+    #[inline]
     pub(super) fn peek(&self, key: &Key) -> Peek {
-        let Some(known) = self.table.get(key.user()) else { return Peek::Unknown };
+        let Some(known) = self.table.get(&Sought(key.user())) else { return Peek::Unknown };
         self.told(known, key)
     }
     /// What may be answered if nobody else can be asked.
     pub(super) fn stale(&self, key: &Key) -> Option<Arc<Assignment>> {
         let (known, now) = (self.table.get(key.user())?, self.options.clock.now());
-        let (_, slot) = known.slot(key).filter(|(_, slot)| slot.is_live(now))?;
+        let (_, slot) = known.slot(key).filter(|(_, slot)| now.as_millis() < slot.ends())?;
         let age = age(slot.read(), now)?;
         (age <= self.options.max_stale).then(|| slot.held().clone())
     }
@@ -212,30 +218,31 @@ impl Keeper {
     fn ticket(self: &Arc<Self>, user: &User, began: u64, read: Read) -> Ticket {
         Ticket { keeper: self.clone(), user: user.clone(), began, read, ended: false }
     }
+    #[inline]
     fn told(&self, known: Known, key: &Key) -> Peek {
         match known.slot(key) {
-            Some((place, slot)) => {
-                let now = self.options.clock.now();
-                match self.is_fresh(slot.read(), now) && slot.is_live(now) {
-                    true => Peek::Held(known.held(place)),
-                    false => Peek::Unknown,
-                }
-            }
+            Some((place, slot)) if self.counts(slot.read(), self.max_age, slot.ends()) => Peek::Held(known.held(place)),
             None if known.whole().is_some_and(|whole| self.tells_absence(whole)) => Peek::Absent,
-            None => Peek::Unknown,
+            _ => Peek::Unknown,
         }
     }
-    fn is_fresh(&self, read: Read, now: Timestamp) -> bool {
-        // What comes from the future is older than anything: the difference wraps around.
-        let age = now.as_millis().wrapping_sub(read.at.as_millis());
-        age < self.max_age && read.era == self.era.load(Ordering::SeqCst)
-    }
     fn tells_absence(&self, whole: Read) -> bool {
-        let now = self.options.clock.now();
-        self.is_fresh(whole, now) && age(whole, now).is_some_and(|age| age < self.options.absent_for)
+        self.counts(whole, self.max_age.min(self.absent_for), u64::MAX)
+    }
+    /// Whether what was read is younger than `max_age` and has not ended.
+    #[inline]
+    fn counts(&self, read: Read, max_age: u64, ends: u64) -> bool {
+        if read.era != self.era.load(Ordering::SeqCst) {
+            return false;
+        }
+        // What comes from the future is older than anything: the difference wraps around.
+        let counts = |now: u64, left: u64| {
+            now.wrapping_sub(read.at.as_millis()) < max_age.saturating_sub(left) && now + left < ends
+        };
+        counts(self.options.clock.recent().as_millis(), LATE) || counts(self.options.clock.now().as_millis(), 0)
     }
     fn reading(&self) -> Read {
-        Read { at: self.options.clock.now(), era: self.era.load(Ordering::SeqCst) }
+        Read { at: self.options.clock.recent(), era: self.era.load(Ordering::SeqCst) }
     }
     fn flights(&self, user: &User) -> MutexGuard<'_, HashMap<User, Flights>> {
         // There are as many stripes as shards.
@@ -262,7 +269,7 @@ impl Ticket {
     pub(super) fn learn_whole(self, held: &HashMap<Key, Arc<Assignment>>) {
         self.change(|draft, flights, ticket| {
             let whole = flights.is_whole_since(ticket.began);
-            let gone = draft.keys().into_iter().filter(|key| !held.contains_key(key));
+            let gone = draft.keys(&ticket.user).into_iter().filter(|key| !held.contains_key(key));
             draft.whole = whole.then_some(ticket.read);
             for key in gone {
                 ticket.settle(draft, flights, &key, None);
@@ -364,9 +371,32 @@ impl Own {
     }
 }
 
+/// Milliseconds, of which a fraction counts as one; less than the distance of whatever wraps around.
+fn millis(age: std::time::Duration) -> u64 {
+    u64::try_from(age.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).min(u64::MAX / 2)
+}
+
 /// How old it is; what comes from the future does not tell.
 fn age(read: Read, now: Timestamp) -> Option<std::time::Duration> {
     (read.at <= now).then(|| read.at.until(now))
+}
+
+/// A user who is looked for: texts that are one in memory need not be compared.
+struct Sought<'a>(&'a User);
+
+impl Hash for Sought<'_> {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl Equivalent<User> for Sought<'_> {
+    #[inline]
+    fn equivalent(&self, known: &User) -> bool {
+        let same = |one: &str, other: &str| ptr::eq(one, other) || one == other;
+        same(self.0.id(), known.id()) && same(self.0.scope().as_str(), known.scope().as_str())
+    }
 }
 
 #[derive(Clone, Debug)]

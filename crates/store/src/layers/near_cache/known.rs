@@ -1,7 +1,6 @@
 //! What is known of one user: an immutable picture that readers share and writers replace.
-use super::{Assignment, Key, Timestamp, User};
-use smallvec::SmallVec;
-use std::{fmt, mem::size_of, ops::Deref, sync::Arc};
+use super::{Assignment, Key, Kind, Timestamp, User};
+use std::{fmt, mem::size_of, ops::Deref, ptr, sync::Arc};
 
 /// About what an entry costs beside its assignments: its place in the table, and those that are kept free.
 const ENTRY: usize = 2 * (size_of::<User>() + size_of::<Known>() + 21) + size_of::<Picture>();
@@ -14,8 +13,10 @@ pub(super) struct Known(Arc<Picture>);
 #[derive(Debug)]
 #[repr(C)]
 struct Picture {
-    /// In the order of keys. Most users are in one campaign, or seen in one.
-    slots: SmallVec<[Slot; 1]>,
+    /// Most users are in one campaign, or seen in one.
+    first: Option<Slot>,
+    /// The others, in the order of keys as all.
+    others: Box<[Slot]>,
     /// When the whole record was read, if nothing was forgotten since: what has no slot was absent then.
     whole: Option<Read>,
     weight: u64,
@@ -23,10 +24,13 @@ struct Picture {
 
 /// What is held for one key.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(super) struct Slot {
-    key: Key,
     read: Read,
-    expires_at: Option<Timestamp>,
+    /// When it expires, in milliseconds; the last there are if never.
+    ends: u64,
+    campaign: Arc<str>,
+    kind: Kind,
     held: Arc<Assignment>,
     weight: usize,
 }
@@ -55,12 +59,18 @@ pub(super) struct Draft {
 
 impl Known {
     /// What is held for `key`, as far as is known, and where it stands.
+    #[inline]
     pub(super) fn slot(&self, key: &Key) -> Option<(usize, &Slot)> {
-        let place = place(&self.0.slots, key).ok()?;
-        Some((place, self.0.slots.get(place)?))
+        let first = self.0.first.as_ref()?;
+        if first.is_of(key) {
+            return Some((0, first));
+        }
+        let place = place(&self.0.others, key).ok()?;
+        Some((place + 1, self.0.others.get(place)?))
     }
     /// What stands at `place`. The picture itself is handed out: a count of the assignment's own would be one more
     /// far-away line of memory to write, twice.
+    #[inline]
     pub(super) fn held(self, place: usize) -> Held {
         Held { known: self, place }
     }
@@ -74,20 +84,38 @@ impl Known {
     }
     /// A copy to change.
     pub(super) fn draft(&self) -> Draft {
-        Draft { slots: self.0.slots.to_vec(), whole: self.0.whole }
+        Draft { slots: self.0.first.iter().chain(&self.0.others).cloned().collect(), whole: self.0.whole }
+    }
+}
+
+impl Picture {
+    fn held(&self, place: usize) -> &Arc<Assignment> {
+        match (place.checked_sub(1), &self.first) {
+            (None, Some(first)) => &first.held,
+            (others, _) => &self.others[others.unwrap_or_default()].held,
+        }
     }
 }
 
 impl Slot {
+    /// Slots are all of one user, so kind and campaign tell them apart.
+    #[inline]
+    fn is_of(&self, key: &Key) -> bool {
+        let (own, asked) = (&*self.campaign, key.campaign());
+        self.kind == key.kind() && (ptr::eq(own, asked) || own == asked)
+    }
+    #[inline]
     pub(super) fn held(&self) -> &Arc<Assignment> {
         &self.held
     }
+    #[inline]
     pub(super) fn read(&self) -> Read {
         self.read
     }
-    /// Whether it still counts at `now`, without looking at the assignment itself.
-    pub(super) fn is_live(&self, now: Timestamp) -> bool {
-        self.expires_at.is_none_or(|end| now < end)
+    /// When it expires, in milliseconds, without looking at the assignment itself.
+    #[inline]
+    pub(super) fn ends(&self) -> u64 {
+        self.ends
     }
 }
 
@@ -102,15 +130,22 @@ impl Draft {
     pub(super) fn slot(&self, key: &Key) -> Option<&Slot> {
         self.slots.get(place(&self.slots, key).ok()?)
     }
-    /// The keys that have a slot.
-    pub(super) fn keys(&self) -> Vec<Key> {
-        self.slots.iter().map(|slot| slot.key.clone()).collect()
+    /// The keys of `user` that have a slot.
+    pub(super) fn keys(&self, user: &User) -> Vec<Key> {
+        self.slots.iter().filter_map(|slot| user.key(slot.kind, &slot.campaign).ok()).collect()
     }
     /// `key` held `held` when it was read; what a spool only guesses is never fresh, and no claim is answered by it.
     pub(super) fn keep(&mut self, key: &Key, held: &Arc<Assignment>, read: Read) {
         let read = if held.is_guess() { read.doubtful() } else { read };
-        let (held, expires_at, weight) = (held.clone(), held.expires_at, weight(key, held));
-        let slot = Slot { key: key.clone(), held, expires_at, read, weight };
+        let ends = held.expires_at.map_or(u64::MAX, Timestamp::as_millis);
+        let slot = Slot {
+            read,
+            ends,
+            campaign: key.shared_campaign().clone(),
+            kind: key.kind(),
+            held: held.clone(),
+            weight: weight(key, held),
+        };
         match place(&self.slots, key) {
             Ok(at) => self.slots[at] = slot,
             Err(at) => self.slots.insert(at, slot),
@@ -146,22 +181,23 @@ impl Draft {
             return None;
         }
         let weight = ENTRY + self.slots.iter().map(|slot| slot.weight).sum::<usize>();
-        let slots = self.slots.into_iter().collect(); // not `into()`, which would keep the list where it is
-        Some(Known(Arc::new(Picture { slots, whole: self.whole, weight: weight as u64 })))
+        let (whole, mut slots) = (self.whole, self.slots.into_iter());
+        let (first, others) = (slots.next(), slots.collect());
+        Some(Known(Arc::new(Picture { first, others, whole, weight: weight as u64 })))
     }
 }
 
 impl Held {
     /// The same, by itself.
     pub fn shared(&self) -> Arc<Assignment> {
-        self.known.0.slots[self.place].held.clone()
+        self.known.0.held(self.place).clone()
     }
 }
 
 impl Deref for Held {
     type Target = Assignment;
     fn deref(&self) -> &Assignment {
-        &self.known.0.slots[self.place].held
+        self.known.0.held(self.place)
     }
 }
 
@@ -179,9 +215,9 @@ impl fmt::Debug for Held {
     }
 }
 
-/// Slots are all of one user, so kind and campaign tell them apart.
-fn place(slots: &[Slot], key: &Key) -> Result<usize, usize> {
-    slots.binary_search_by(|slot| (slot.key.kind(), slot.key.campaign()).cmp(&(key.kind(), key.campaign())))
+/// Where the slot for `key` is, or would be.
+fn place(slots: &[Slot], key: &Key) -> std::result::Result<usize, usize> {
+    slots.binary_search_by(|slot| (slot.kind, &*slot.campaign).cmp(&(key.kind(), key.campaign())))
 }
 
 /// About how many bytes a slot takes, with what it points to; shared names count wherever they are.

@@ -37,6 +37,7 @@ pub(super) struct Counters {
 }
 
 impl Counters {
+    #[inline]
     pub(super) fn hit(&self, keys: usize) {
         self.hits.fetch_add(keys as u64, Relaxed);
     }
