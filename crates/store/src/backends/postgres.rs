@@ -43,6 +43,7 @@ mod pool;
 mod purge;
 mod row;
 mod schema;
+mod seen;
 mod sql;
 mod tls;
 
@@ -55,6 +56,7 @@ use deadpool_postgres::tokio_postgres::{Client, Row, SimpleQueryMessage};
 use pool::{Call, Pool};
 use row::{Columns, KeyColumns, Params};
 use schema::Schema;
+use seen::Seen;
 use sql::{Statement, Statements};
 use std::{sync::Arc, time::Duration};
 use tokio::time;
@@ -63,6 +65,9 @@ const NAME: &str = "postgres";
 
 /// The largest page of a scan, so that a page has bounded size.
 const PAGE: usize = 1_000;
+
+/// Fewer campaigns of one user than this are looked up one by one.
+const FEW: usize = 4;
 
 /// How long opening may take beyond making the connection: a migration of a large table, or waiting for somebody's.
 const PREPARATION: Duration = Duration::from_secs(60);
@@ -73,6 +78,7 @@ pub struct Postgres {
     pool: Arc<Pool>,
     statements: Statements,
     queues: Queues,
+    seen: Seen,
     followed: Followed,
 }
 
@@ -102,7 +108,7 @@ impl Postgres {
         if let Some(every) = purge {
             purge::start(&pool, for_purge.purge, for_purge.sweep, every);
         }
-        Ok(Self { pool, statements, queues: Queues::default(), followed })
+        Ok(Self { pool, statements, queues: Queues::default(), seen: Seen::default(), followed })
     }
 
     /// What anybody changes from now on; nothing if that is off, or a pooler stands in between and no `listen=URL` says
@@ -178,7 +184,7 @@ impl AssignmentStore for Postgres {
             [] => Box::pin(async { Ok(Vec::new()) }),
             [key] => self.pool.bounded(async move {
                 let rows = self.pool.rows(&self.statements.get, KeyColumns::of(key).params()).await?;
-                Ok(vec![rows.first().map(live).transpose()?.flatten()])
+                Ok(vec![rows.first().map(|row| self.live(key, row)).transpose()?.flatten()])
             }),
             [first, rest @ ..] => match rest.iter().all(|key| (key.user(), key.kind()) == (first.user(), first.kind()))
             {
@@ -190,7 +196,7 @@ impl AssignmentStore for Postgres {
     fn claim<'a>(&'a self, offers: &'a [Offer]) -> BoxFuture<'a, Result<Vec<Claimed>>> {
         self.pool.bounded(async move {
             distinct(offers.iter().map(|offer| &offer.key))?;
-            claim::claim(&self.pool, &self.statements, &self.queues, offers).await
+            claim::claim(&self.pool, &self.statements, &self.queues, &self.seen, offers).await
         })
     }
     fn put<'a>(&'a self, entries: &'a [Entry]) -> BoxFuture<'a, Result<()>> {
@@ -255,12 +261,49 @@ impl ScanStore for Postgres {
 }
 
 impl Postgres {
+    /// What `row` holds for `key`, unless it is over.
+    fn live(&self, key: &Key, row: &Row) -> Result<Option<Assignment>> {
+        self.seen.note(key, &[]);
+        live(row)
+    }
     /// All `keys` are of the user and the kind of `first`.
+    ///
+    /// Most users have few campaigns besides, and then all that lie between two of them are found sooner than each.
     async fn get_of_user(&self, first: &Key, keys: &[Key]) -> Result<Vec<Option<Assignment>>> {
         let [scope, user, kind, _] = KeyColumns::of(first).parts();
-        let campaigns: Vec<&str> = keys.iter().map(Key::campaign).collect();
+        let mut asked: Vec<(&str, usize)> = keys.iter().map(Key::campaign).zip(0..).collect();
+        asked.sort_unstable();
+        if let ([(least, _), .., (greatest, _)], false) = (&*asked, keys.len() < FEW || self.seen.is_crowded(first)) {
+            let most = 2 * keys.len() as i64;
+            let params: Params<'_> = vec![&scope, &user, &kind, least, greatest, &most];
+            let rows = self.pool.rows(&self.statements.get_between, params).await?;
+            if rows.len() < 2 * keys.len() {
+                return self.placed(&rows, &asked, keys);
+            }
+            self.seen.note_crowd(first);
+        }
+        let campaigns: Vec<&str> = asked.iter().map(|(campaign, _)| *campaign).collect();
         let rows = self.pool.rows(&self.statements.get_of_user, vec![&scope, &user, &kind, &campaigns]).await?;
-        placed(&rows, &campaigns)
+        self.placed(&rows, &asked, keys)
+    }
+    /// What is held for each of `keys`. `asked` are their campaigns in order, each with its place; a row's last column
+    /// is its campaign.
+    fn placed(&self, rows: &[Row], asked: &[(&str, usize)], keys: &[Key]) -> Result<Vec<Option<Assignment>>> {
+        let mut answers = vec![None; keys.len()];
+        for row in rows {
+            let name: &str = row::column(row, 1 + row::FIELDS, "campaignKey")?;
+            let begin = asked.partition_point(|(asked, _)| *asked < name);
+            // More than one where a key is asked for twice; none where nobody asked.
+            let mut places = asked.iter().skip(begin).take_while(|(asked, _)| *asked == name).map(|(_, place)| *place);
+            let Some(place) = places.next() else { continue };
+            let Some(key) = keys.get(place) else { continue };
+            let held = self.live(key, row)?;
+            for place in places {
+                answers[place].clone_from(&held);
+            }
+            answers[place] = held;
+        }
+        Ok(answers)
     }
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Assignment>>> {
         let parts: Vec<[&str; 4]> = keys.iter().map(|key| KeyColumns::of(key).parts()).collect();
@@ -271,31 +314,13 @@ impl Postgres {
         let mut answers = vec![None; keys.len()];
         for row in &self.pool.rows(&self.statements.get_many, params).await? {
             let place: i32 = row::column(row, 1 + row::FIELDS, "place")?;
-            if let Some(answer) = usize::try_from(place).ok().and_then(|place| answers.get_mut(place)) {
-                *answer = live(row)?;
+            let place = usize::try_from(place).unwrap_or(usize::MAX);
+            if let (Some(answer), Some(key)) = (answers.get_mut(place), keys.get(place)) {
+                *answer = self.live(key, row)?;
             }
         }
         Ok(answers)
     }
-}
-
-/// What is held for each of `asked`, the campaigns that the last column of a row names.
-fn placed(rows: &[Row], asked: &[&str]) -> Result<Vec<Option<Assignment>>> {
-    let mut places: Vec<(&str, usize)> = asked.iter().copied().zip(0..).collect();
-    places.sort_unstable();
-    let mut answers = vec![None; asked.len()];
-    for row in rows {
-        let (name, held): (&str, _) = (row::column(row, 1 + row::FIELDS, "campaignKey")?, live(row)?);
-        let begin = places.partition_point(|(asked, _)| *asked < name);
-        let end = places.partition_point(|(asked, _)| *asked <= name);
-        // More than one where a key is asked for twice.
-        let Some(((_, last), others)) = places.get(begin..end).and_then(<[_]>::split_last) else { continue };
-        for (_, place) in others {
-            answers[*place].clone_from(&held);
-        }
-        answers[*last] = held;
-    }
-    Ok(answers)
 }
 
 fn live(row: &Row) -> Result<Option<Assignment>> {

@@ -34,6 +34,8 @@ fn moment(from: Timestamp, at: Timestamp) -> Timestamp {
 
 async fn joined_by_the_rule(url: String, batches: usize) {
     let store = open(&with(&url, "timeout=20s")).await;
+    // One that has seen nothing begins a claim otherwise.
+    let stranger = open(&with(&url, "timeout=20s")).await;
     let scope = Scope::new(&fresh_schema()).expect("legal");
     let mut runner = TestRunner::new(Config::default());
     let state = prop::option::of(arbitrary::assignment());
@@ -72,7 +74,8 @@ async fn joined_by_the_rule(url: String, batches: usize) {
         let keys: Vec<Key> = offers.iter().map(|offer| offer.key.clone()).collect();
         let read: Vec<_> = asks.iter().map(|(held, _)| held.clone().filter(|held| held.is_live(begun))).collect();
         assert_eq!(store.get(&keys).await.expect("get"), read, "what was put");
-        let answers = store.claim(&offers).await.expect("claim");
+        let claimant = if round % 3 == 0 { &stranger } else { &store };
+        let answers = claimant.claim(&offers).await.expect("claim");
         let ended = now();
         let mut after = Vec::new();
         for ((held, offer), answer) in asks.iter().zip(&answers) {

@@ -2,6 +2,7 @@
 use super::{
     pool::{Call, Pool},
     row::{self, Columns, Version},
+    seen::Seen,
     sql::Statements,
 };
 use crate::{Assignment, Claimed, Goals, Kind, Offer, Result, Timestamp, queues::Queues};
@@ -12,6 +13,42 @@ use deadpool_postgres::tokio_postgres::Row;
 struct Ask<'a> {
     place: usize,
     offer: &'a Offer,
+    begin: Begin,
+}
+
+/// What a claim begins with. The first two write without looking, or answer with nothing, and then the third follows.
+#[derive(Clone, Copy)]
+enum Begin {
+    Create,
+    Bring,
+    Look,
+}
+
+impl Begin {
+    /// By what was `seen`, which need not be so any more.
+    fn of(offer: &Offer, seen: &Seen) -> Self {
+        // Whether an import has expired only the server can say.
+        let creates = offer.variation.is_some()
+            && offer.imported.is_none_or(|imported| imported.expires_at.is_none())
+            && offer.lasts.is_none_or(|lasts| lasts.as_millis() > 0);
+        match seen.is_held(&offer.key) {
+            false if creates => Self::Create,
+            true if brings_goals_only(offer) && !seen.has_goals(&offer.key, &offer.goals) => Self::Bring,
+            _ => Self::Look,
+        }
+    }
+}
+
+impl Ask<'_> {
+    fn call<'a>(&self, statements: &'a Statements, columns: &'a Columns<'_>) -> Call<'a> {
+        let (statement, params) = match self.begin {
+            Begin::Create => (&statements.create, columns.params_to_create()),
+            Begin::Bring => (&statements.bring, columns.params_to_bring()),
+            Begin::Look if brings_goals_only(self.offer) => (&statements.claim_goals, columns.params_to_claim()),
+            Begin::Look => (&statements.claim, columns.params_to_claim()),
+        };
+        Call { statement, params }
+    }
 }
 
 /// What came of looking.
@@ -30,10 +67,12 @@ pub(super) async fn claim(
     pool: &Pool,
     statements: &Statements,
     queues: &Queues,
+    seen: &Seen,
     offers: &[Offer],
 ) -> Result<Vec<Claimed>> {
     let mut answers: Vec<(usize, Claimed)> = Vec::with_capacity(offers.len());
-    let mut asks: Vec<Ask<'_>> = offers.iter().enumerate().map(|(place, offer)| Ask { place, offer }).collect();
+    let ask = |(place, offer)| Ask { place, offer, begin: Begin::of(offer, seen) };
+    let mut asks: Vec<Ask<'_>> = offers.iter().enumerate().map(ask).collect();
     // In the order of keys, so that no two batches wait for each other.
     asks.sort_by_key(|ask| &ask.offer.key);
     for ask in attempt(pool, statements, &asks, &mut answers).await? {
@@ -42,6 +81,11 @@ pub(super) async fn claim(
         while !attempt(pool, statements, &[ask], &mut answers).await?.is_empty() {}
     }
     answers.sort_unstable_by_key(|(place, _)| *place);
+    for (offer, (_, claimed)) in offers.iter().zip(&answers) {
+        if claimed.held.is_some() {
+            seen.note(&offer.key, &offer.goals);
+        }
+    }
     Ok(answers.into_iter().map(|(_, claimed)| claimed).collect())
 }
 
@@ -59,8 +103,8 @@ async fn attempt<'a>(
             match look {
                 Look::Settled(claimed) => answers.push((ask.place, claimed)),
                 Look::Swap(claimed, version) => swaps.push((*ask, claimed, version)),
-                Look::Lost => lost.push(*ask),
-                Look::Again => again.push(*ask),
+                Look::Lost => lost.push(Ask { begin: Begin::Look, ..*ask }),
+                Look::Again => again.push(Ask { begin: Begin::Look, ..*ask }),
             }
         }
         left = again;
@@ -84,13 +128,10 @@ async fn look(pool: &Pool, statements: &Statements, asks: &[Ask<'_>]) -> Result<
     let columns = asks.iter().zip(&created);
     let columns = columns.map(|(ask, (created, goals))| Columns::creating(ask.offer, created.as_ref(), goals));
     let columns: Vec<Columns<'_>> = columns.collect();
-    let call = |(ask, columns): (&Ask<'_>, _)| {
-        let statement = if brings_goals_only(ask.offer) { &statements.claim_goals } else { &statements.claim };
-        Call { statement, params: Columns::params_to_claim(columns) }
-    };
-    let rows = pool.all(&asks.iter().zip(&columns).map(call).collect::<Vec<_>>()).await?;
-    let seen = |(ask, rows): (&Ask<'_>, &Vec<Row>)| rows.first().map_or(Ok(Look::Again), |row| seen(ask.offer, row));
-    asks.iter().zip(&rows).map(seen).collect()
+    let calls = asks.iter().zip(&columns).map(|(ask, columns)| ask.call(statements, columns));
+    let rows = pool.all(&calls.collect::<Vec<_>>()).await?;
+    let came = |(ask, rows): (&Ask<'_>, &Vec<Row>)| rows.first().map_or(Ok(Look::Again), |row| settled(ask, row));
+    asks.iter().zip(&rows).map(came).collect()
 }
 
 /// Whether all that `offer` can change of what is held, but for renewing it, is its goals. Never of FME: the statement
@@ -105,7 +146,14 @@ fn brings_goals_only(offer: &Offer) -> bool {
         && (offer.imported.is_none() || offer.lasts.is_none())
 }
 
-fn seen(offer: &Offer, row: &Row) -> Result<Look> {
+/// What the first row that the server answered with says.
+fn settled(ask: &Ask<'_>, row: &Row) -> Result<Look> {
+    let offer = ask.offer;
+    match ask.begin {
+        Begin::Create => return Ok(Look::Settled(offer.join(None, row::now(row)?).claimed)),
+        Begin::Bring => return Ok(Look::Settled(offer.answer(Some(row::assignment(row, 0)?)))),
+        Begin::Look => {}
+    }
     let now = row::now(row)?;
     let after = 1 + row::FIELDS;
     let version: Option<Version> = row::column(row, after, "version")?;

@@ -1,12 +1,18 @@
 //! The one way to the server: a pool of connections, one deadline for each operation, and retries that are safe.
-use super::{cancel::Places, failure, row::Params, sql::Statement};
+use super::{
+    cancel::Places,
+    failure,
+    row::Params,
+    sql::{COUNT, Statement},
+};
 use crate::{BoxFuture, Error, ErrorKind, Result};
+use deadpool::managed::{self, Manager, Metrics, QueueMode, RecycleResult};
 use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool as Connections, QueueMode, RecyclingMethod, Runtime,
+    ClientWrapper, ManagerConfig, RecyclingMethod, Runtime,
     tokio_postgres::{self, Config, Row},
 };
 use futures_util::future::{join_all, join3};
-use std::{fmt, time::Duration};
+use std::{array, fmt, sync::OnceLock, time::Duration};
 use tokio::time;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -18,7 +24,7 @@ const FRESH: usize = 2;
 const CANCEL: Duration = Duration::from_secs(60);
 
 pub(super) struct Pool {
-    connections: Connections,
+    connections: managed::Pool<Connector>,
     tls: MakeRustlsConnect,
     timeout: Duration,
     /// A pooler stands in between that may change servers with each transaction: nothing is prepared, nothing is set.
@@ -37,9 +43,9 @@ impl Pool {
     pub(super) fn new(settings: super::address::Settings, pooler: bool) -> Result<Self> {
         let super::address::Settings { config, tls, connections, timeout, connect, .. } = settings;
         let places = pooler.then(|| Places::of(&config));
-        let manager =
-            Manager::from_config(config, tls.clone(), ManagerConfig { recycling_method: RecyclingMethod::Fast });
-        let connections = Connections::builder(manager).max_size(connections).create_timeout(Some(connect));
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Connector(deadpool_postgres::Manager::from_config(config, tls.clone(), recycling));
+        let connections = managed::Pool::builder(manager).max_size(connections).create_timeout(Some(connect));
         // The one that was used last: the server's process behind it is still warm, and those too many grow old.
         let connections = connections.queue_mode(QueueMode::Lifo).runtime(Runtime::Tokio1).build();
         let connections = connections.map_err(|_| failure::unavailable("the pool of connections cannot be made"))?;
@@ -97,9 +103,45 @@ impl Pool {
     }
 }
 
+/// Makes connections.
+struct Connector(deadpool_postgres::Manager);
+
+impl Manager for Connector {
+    type Type = Connection;
+    type Error = tokio_postgres::Error;
+
+    async fn create(&self) -> Result<Connection, tokio_postgres::Error> {
+        Ok(Connection { client: self.0.create().await?, prepared: array::from_fn(|_| OnceLock::new()) })
+    }
+    async fn recycle(&self, connection: &mut Connection, metrics: &Metrics) -> RecycleResult<tokio_postgres::Error> {
+        self.0.recycle(&mut connection.client, metrics).await
+    }
+    fn detach(&self, connection: &mut Connection) {
+        self.0.detach(&mut connection.client);
+    }
+}
+
+/// A connection, and what was prepared on it, by number: to find that by its text takes longer than to send it.
+struct Connection {
+    client: ClientWrapper,
+    prepared: [OnceLock<tokio_postgres::Statement>; COUNT],
+}
+
+impl Connection {
+    async fn prepared(&self, statement: &Statement) -> Result<tokio_postgres::Statement, tokio_postgres::Error> {
+        let place = self.prepared.get(statement.number);
+        if let Some(prepared) = place.and_then(OnceLock::get) {
+            return Ok(prepared.clone());
+        }
+        let prepared = self.client.prepare_typed(&statement.text, &statement.types).await?;
+        place.and_then(|place| place.set(prepared.clone()).ok());
+        Ok(prepared)
+    }
+}
+
 /// A connection on loan.
 struct Lease<'a> {
-    connection: Option<Object>,
+    connection: Option<managed::Object<Connector>>,
     pool: &'a Pool,
     is_idle: bool,
 }
@@ -112,27 +154,27 @@ impl Lease<'_> {
         }
         if !self.pool.pooler {
             for call in calls {
-                connection.prepare_typed_cached(&call.statement.text, &call.statement.types).await?;
+                connection.prepared(call.statement).await?;
             }
         }
         // Polled in this order first, hence sent in this order, before any is answered.
-        let begun = connection.batch_execute("BEGIN");
+        let begun = connection.client.batch_execute("BEGIN");
         let answers = join_all(calls.iter().map(|call| self.rows(connection, call)));
-        let ended = connection.batch_execute("COMMIT");
+        let ended = connection.client.batch_execute("COMMIT");
         let (begun, answers, ended) = join3(begun, answers, ended).await;
         begun?;
         let rows = answers.into_iter().collect::<Result<Vec<_>, _>>()?; // the first error; later ones only follow from it
         ended?;
         Ok(rows)
     }
-    async fn rows(&self, connection: &Object, call: &Call<'_>) -> Result<Vec<Row>, tokio_postgres::Error> {
+    async fn rows(&self, connection: &Connection, call: &Call<'_>) -> Result<Vec<Row>, tokio_postgres::Error> {
         let Statement { text, types, .. } = call.statement;
         if self.pool.pooler {
             let typed: Vec<_> = call.params.iter().copied().zip(types.iter().cloned()).collect();
-            connection.query_typed(text, &typed).await
+            connection.client.query_typed(text, &typed).await
         } else {
-            let prepared = connection.prepare_typed_cached(text, types).await?;
-            connection.query(&prepared, &call.params).await
+            let prepared = connection.prepared(call.statement).await?;
+            connection.client.query(&prepared, &call.params).await
         }
     }
 }
@@ -142,16 +184,16 @@ impl Drop for Lease<'_> {
     /// again once it has answered, and goes back to the pool when it has.
     fn drop(&mut self) {
         let Some(connection) = self.connection.take().filter(|_| !self.is_idle) else { return };
-        if connection.is_closed() {
-            return drop(Object::take(connection));
+        if connection.client.is_closed() {
+            return drop(managed::Object::take(connection));
         }
         let (tls, timeout, places) = (self.pool.tls.clone(), self.pool.timeout, self.pool.places.clone());
         tokio::spawn(async move {
-            if !matches!(time::timeout(timeout, connection.batch_execute("")).await, Ok(Ok(()))) {
-                let connection = Object::take(connection);
+            if !matches!(time::timeout(timeout, connection.client.batch_execute("")).await, Ok(Ok(()))) {
+                let connection = managed::Object::take(connection);
                 // The server should have given up by itself (statement_timeout); behind a pooler it has to be told.
                 // That it cannot be told does not matter here.
-                let token = connection.cancel_token();
+                let token = connection.client.cancel_token();
                 let _ = match places {
                     Some(places) => time::timeout(CANCEL, places.cancel(token, tls)).await,
                     None => time::timeout(timeout, token.cancel_query(tls)).await.map(drop),

@@ -14,7 +14,7 @@ use std::{error::Error as StdError, time::Duration};
 pub(super) type Params<'a> = Vec<&'a (dyn ToSql + Sync)>;
 
 /// How many columns [`assignment`] reads.
-pub(super) const FIELDS: usize = 14;
+pub(super) const FIELDS: usize = 16;
 
 /// The columns of one key.
 #[derive(Debug, Default)]
@@ -131,6 +131,34 @@ impl<'a> Columns<'a> {
         params.extend(fields);
         params
     }
+    /// What a row that is made anew can have.
+    pub(super) fn params_to_create(&self) -> Params<'_> {
+        let mut params = self.key.params();
+        let fields: [&(dyn ToSql + Sync); 13] = [
+            &self.variation,
+            &self.by,
+            &self.goals,
+            &self.goals_by,
+            &self.meta_data,
+            &self.meta_data_text,
+            &self.meta_data_at,
+            &self.extra,
+            &self.assigned_at,
+            &self.changed_at,
+            &self.revision,
+            &self.epoch,
+            &self.lasts,
+        ];
+        params.extend(fields);
+        params
+    }
+    /// What goals that come alone are.
+    pub(super) fn params_to_bring(&self) -> Params<'_> {
+        let mut params = self.key.params();
+        let fields: [&(dyn ToSql + Sync); 4] = [&self.goals, &self.goals_by, &self.epoch, &self.lasts];
+        params.extend(fields);
+        params
+    }
     /// And how long it lasts.
     pub(super) fn params_to_claim(&self) -> Params<'_> {
         let mut params = self.params();
@@ -148,8 +176,8 @@ impl<'a> Columns<'a> {
 /// The assignment whose columns begin at `from`.
 pub(super) fn assignment(row: &Row, from: usize) -> Result<Assignment> {
     let at = |column| from + column;
-    let goals: Vec<Option<&str>> = column(row, at(3), "goalIdentifier")?;
-    let goals_by: Vec<Option<i64>> = column(row, at(4), "goalClaimIds")?;
+    let goals = elements::<&str>(row, at(3), "goalIdentifier")?;
+    let goals_by = elements::<i64>(row, at(5), "goalClaimIds")?;
     if goals.len() != goals_by.len() {
         return Err(corrupt("goalIdentifier and goalClaimIds differ in length"));
     }
@@ -161,13 +189,13 @@ pub(super) fn assignment(row: &Row, from: usize) -> Result<Assignment> {
     let name = |name: &str, of: &str| Name::variation(name).map_err(|_| damaged(of));
     let variation: &str = column(row, at(0), "variationName")?;
     let replaced: Option<&str> = column(row, at(2), "replacedVariation")?;
-    let meta_data: Option<&str> = column(row, at(5), "metaData")?;
-    let meta_data_at: Option<Moment> = column(row, at(6), "metaDataAt")?;
-    let assigned_at: Moment = column(row, at(8), "assignedAt")?;
-    let changed_at: Moment = column(row, at(9), "changedAt")?;
-    let expires_at: Option<Moment> = column(row, at(10), "expiresAt")?;
-    let extra: Option<&str> = column(row, at(7), "extra")?;
-    let unknown: Option<Vec<u8>> = column(row, at(13), "unknown")?;
+    let meta_data: Option<&str> = column(row, at(7), "metaData")?;
+    let meta_data_at: Option<Moment> = column(row, at(8), "metaDataAt")?;
+    let assigned_at: Moment = column(row, at(10), "assignedAt")?;
+    let changed_at: Moment = column(row, at(11), "changedAt")?;
+    let expires_at: Option<Moment> = column(row, at(12), "expiresAt")?;
+    let extra: Option<&str> = column(row, at(9), "extra")?;
+    let unknown: Option<Vec<u8>> = column(row, at(15), "unknown")?;
     Ok(Assignment {
         variation: name(variation, "variationName")?,
         by: ClaimId(unsigned(column(row, at(1), "claimId")?)),
@@ -185,10 +213,20 @@ pub(super) fn assignment(row: &Row, from: usize) -> Result<Assignment> {
         assigned_at: assigned_at.0,
         changed_at: changed_at.0,
         expires_at: expires_at.map(|end| end.0),
-        revision: unsigned(column(row, at(11), "revision")?),
-        epoch: u32::try_from(column::<i64>(row, at(12), "epoch")?).map_err(|_| damaged("epoch"))?,
+        revision: unsigned(column(row, at(13), "revision")?),
+        epoch: u32::try_from(column::<Option<i64>>(row, at(14), "epoch")?.unwrap_or(0))
+            .map_err(|_| damaged("epoch"))?,
         unknown: unknown.unwrap_or_default().try_into().map_err(|_| damaged("unknown"))?,
     })
+}
+
+/// The elements of an array that was sent whole, or else as its only element.
+fn elements<'a, T: FromSql<'a>>(row: &'a Row, at: usize, name: &str) -> Result<Vec<Option<T>>> {
+    let whole: Option<Vec<Option<T>>> = column(row, at, name)?;
+    match whole {
+        Some(elements) => Ok(elements),
+        None => Ok(vec![Some(column(row, at + 1, name)?)]),
+    }
 }
 
 /// The key whose columns begin at `from`.
