@@ -12,7 +12,8 @@
 //! Whoever asks waits for one round trip: reads, claims that create, claims that only bring goals, and claims that change
 //! nothing, which write nothing. A claim that changes something else needs two: it replaces exactly the version of the
 //! row that it read, and starts over if that is gone. So do goals that come where some of them are held already, where a
-//! rival is at the same row, or where `extra` or more than 256 bytes of goals are. A batch is as many round trips.
+//! rival is at the same row, or where `extra` or more than 256 bytes of goals are; and a claim where something is held
+//! that this process has neither read nor written lately (it begins as one that creates). A batch is as many round trips.
 //!
 //! | event | what is lost |
 //! |---|---|

@@ -183,3 +183,22 @@ pub(crate) async fn expired_rows_go_away_in_the_background(url: String) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
+
+pub(crate) async fn some_of_a_users_many_campaigns_are_found(url: String) {
+    let store = open(&url).await;
+    let user = User::new(&Scope::new(&fresh_schema()).expect("legal"), "u").expect("legal");
+    let key = |n: usize| user.key(Kind::Classic, &format!("c{n:03}")).expect("legal");
+    let offer =
+        |n| Offer::new(key(n), ClaimId(n as u64), now()).offering(Name::variation(&format!("v{n}")).expect("legal"));
+    store.claim(&(0..100).map(offer).collect::<Vec<_>>()).await.expect("claim");
+    // One in between cannot be read, and nobody asks for it.
+    let sql = "UPDATE stayput_assignments SET \"variationName\" = '' WHERE scope = $1 AND \"campaignKey\" = 'c051'";
+    bare(&url).await.execute(sql, &[&user.scope().as_str()]).await.expect("an update");
+    let asked = [[99, 0, 50, 50, 200, 98], [50, 54, 52, 52, 49, 55]];
+    for asked in asked.into_iter().chain(asked) {
+        let held = store.get(&asked.map(key)).await.expect("get");
+        let held = held.iter().map(|held| held.as_ref().map(|held| held.variation.to_string()));
+        let wanted = asked.map(|n| Some(format!("v{n}")).filter(|_| n < 100));
+        assert_eq!(held.collect::<Vec<_>>(), wanted, "{asked:?}");
+    }
+}

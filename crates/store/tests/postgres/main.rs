@@ -40,6 +40,7 @@ const CASES: &[Case] = cases! {
         columns::a_damaged_row_is_corrupt_and_stays_until_it_is_put_or_removed,
         columns::fields_of_a_newer_version_survive,
         columns::expired_rows_go_away_in_the_background,
+        columns::some_of_a_users_many_campaigns_are_found,
         schema::many_open_an_empty_database_at_once,
         schema::steps_that_are_missing_are_taken,
         schema::tables_of_a_newer_version_are_refused,
