@@ -1,7 +1,7 @@
 # Redis: alone, behind TLS with an access list, as a cluster of three masters and three replicas, and as a master and
 # a replica under three sentinels. Sourced by `up`.
 names+=(redis redis_tls redis_cluster redis_sentinel)
-more+=(redis_cluster_tls)
+more+=(redis_cluster_tls redis_sentinel_tls)
 
 # redis_run ID OPTION…: a server that keeps nothing on disk unless an option says so, and answers.
 redis_run() {
@@ -129,4 +129,39 @@ CONF
         await "redis_sentinel$i" redis_says "${urls[i - 1]#*:}" 'slaves=1,sentinels=3' info sentinel
     done
     say REDIS_SENTINEL "redis+sentinel://$(IFS=, && echo "${urls[*]}")/stayput"
+}
+
+# The same behind TLS, among themselves too.
+up_redis_sentinel_tls() {
+    missing redis-server redis-server && return
+    missing redis-cli redis-tools && return
+    missing openssl openssl && return
+    local master replica port i urls=() tls="$DIR/redis_sentinel_tls" served ask
+    mkdir -p "$tls"
+    redis_certificates "$tls"
+    ask=(--tls --cacert "$tls/ca.pem" --cert "$tls/client.pem" --key "$tls/client.key")
+    served=(--port 0 --tls-ca-cert-file "$tls/ca.pem" --tls-cert-file "$tls/server.pem" --tls-key-file "$tls/server.key"
+        --tls-replication yes --tls-auth-clients yes)
+    master=$(free_port) replica=$(free_port)
+    redis_run redis_master_tls --tls-port "$master" "${served[@]}" --repl-diskless-sync-delay 0
+    redis_run redis_replica_tls --tls-port "$replica" "${served[@]}" --replicaof 127.0.0.1 "$master"
+    await redis_master_tls redis_says "$master" PONG "${ask[@]}" ping
+    await redis_replica_tls redis_says "$replica" master_link_status:up "${ask[@]}" info replication
+    for i in 1 2 3; do
+        port=$(free_port)
+        mkdir -p "$DIR/redis_sentinel_tls$i"
+        cat >"$DIR/redis_sentinel_tls$i/sentinel.conf" <<CONF
+bind 127.0.0.1
+sentinel monitor stayput 127.0.0.1 $master 2
+sentinel down-after-milliseconds stayput 1000
+sentinel failover-timeout stayput 5000
+CONF
+        run "redis_sentinel_tls$i" redis-server sentinel.conf --sentinel --tls-port "$port" "${served[@]}"
+        urls+=("127.0.0.1:$port")
+    done
+    for i in 1 2 3; do
+        await "redis_sentinel_tls$i" redis_says "${urls[i - 1]#*:}" 'slaves=1,sentinels=3' "${ask[@]}" info sentinel
+    done
+    say REDIS_SENTINEL_TLS \
+        "rediss+sentinel://$(IFS=, && echo "${urls[*]}")/stayput?ca=$tls/ca.pem&cert=$tls/client.pem&key=$tls/client.key"
 }

@@ -27,6 +27,12 @@ pub(crate) fn tests(add: Add<'_>) {
     add("what_others_change_is_seen_after_the_push_of_any_master", Needs::Server(CLUSTER), || {
         Box::pin(pushed_by_all(url(CLUSTER, &format!("timeout=10s&connect=5s&prefix={}", prefix()))))
     });
+    add("what_others_change_is_seen_after_the_push_of_a_cluster_behind_tls", Needs::Program, || {
+        Box::pin(pushed_behind_tls("redis_cluster_tls"))
+    });
+    add("what_others_change_is_seen_after_the_push_of_sentinels_behind_tls", Needs::Program, || {
+        Box::pin(pushed_behind_tls("redis_sentinel_tls"))
+    });
     add("changes_are_followed_again_when_a_master_was_killed", Needs::Program, || Box::pin(master_lost("KILL")));
     add("changes_are_followed_again_when_a_master_was_stopped", Needs::Program, || Box::pin(master_lost("STOP")));
     add("changes_are_followed_again_when_masters_change_by_hand", Needs::Program, || Box::pin(handed_over()));
@@ -41,6 +47,12 @@ async fn pushed_by_all(url: String) {
     let (cache, other) = (cache(&url).await, open(&url).await);
     all_masters_push(&cache, &other).await;
     pushes::what_others_change_is_seen(&cache, &other).await;
+}
+
+/// Servers of the test's own.
+async fn pushed_behind_tls(servers: &'static str) {
+    let servers = Servers::start(servers);
+    pushed_by_all(servers.url("timeout=10s&connect=5s")).await;
 }
 
 async fn all_masters_push(cache: &pushes::Cache, other: &Arc<dyn ScanStore>) {

@@ -14,7 +14,10 @@ pub(crate) fn tests(add: Add<'_>) {
     add("credentials_and_certificates_are_checked", Needs::Server(TLS), || Box::pin(credentials()));
     add("a_server_of_another_kind_is_refused", Needs::Server("STAYPUT_TEST_REDIS_CLUSTER"), || Box::pin(other_kind()));
     add("a_server_that_is_too_old_is_refused", Needs::Server("STAYPUT_TEST_REDIS"), || Box::pin(too_old()));
-    add("a_cluster_behind_tls_keeps_the_contract", Needs::Program, || Box::pin(cluster_behind_tls()));
+    add("a_cluster_behind_tls_keeps_the_contract", Needs::Program, || Box::pin(behind_tls("redis_cluster_tls")));
+    add("sentinels_and_a_master_behind_tls_keep_the_contract", Needs::Program, || {
+        Box::pin(behind_tls("redis_sentinel_tls"))
+    });
     add("a_server_that_may_evict_is_refused", Needs::Program, || Box::pin(evicting()));
     add("databases_and_prefixes_are_apart", Needs::Server("STAYPUT_TEST_REDIS"), || Box::pin(apart()));
 }
@@ -126,13 +129,13 @@ async fn too_old() {
     refused(&format!("redis://{none}"), ErrorKind::Refused, "is older than version 6.2").await;
 }
 
-async fn cluster_behind_tls() {
-    let servers = Servers::start("redis_cluster_tls");
+async fn behind_tls(servers: &'static str) {
+    let servers = Servers::start(servers);
     let url = servers.url("timeout=20s");
     let (place, _) = url.split_once('?').expect("a CA");
     refused(place, ErrorKind::Refused, "?ca=PATH").await;
     let (one, other) = (crate::bench::open(&url).await, crate::bench::open(&url).await);
-    // Some in every master's part.
+    // Some in every part of a cluster.
     let offers: Vec<Offer> = (0..300)
         .map(|user| {
             let offer = crate::bench::offer(crate::bench::key(&format!("user-{user}"), "campaign"));
